@@ -1,0 +1,1 @@
+"""Basestone builds foundation models and proves them to a standard."""

@@ -1,0 +1,151 @@
+"""Measurements and the records they are computed from.
+
+A *record* is one row per sample (or run, or file); an *estimator* turns records into a ``Measurement``; the standard
+turns measurements into verdicts. Records are parquet files under a Merkle root, so that a stranger can recompute every
+verdict without the model.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import rfc8785
+from numpy.typing import NDArray
+
+from basestone.core.artifact import write_atomically
+
+CONFIDENCE = 0.95  # of each one-sided bound, everywhere (standard.md, verdict rule)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Interval:
+    """Two one-sided bounds, each with probability ``confidence`` on its own side of the truth.
+
+    ``method`` names how, e.g. ``clopper-pearson``. ``exact`` means that everything was examined: there is no sampling
+    error, and both bounds equal the value. ``decidable`` is false where the data cannot carry a pass (fewer than 30
+    clusters, zero variance): the judge then never passes.
+    """
+
+    lower: float
+    upper: float
+    method: str
+    confidence: float = CONFIDENCE
+    decidable: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measurement:
+    """A number that was measured: ``value`` in ``unit`` from ``n`` independent samples, with its bounds."""
+
+    measure: str
+    value: float
+    unit: str
+    n: int
+    interval: Interval
+    detail: Mapping[str, Any] = field(default_factory=dict[str, Any])
+
+    def to_json(self) -> dict[str, Any]:
+        """The object written to ``measurements.json``."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, kw_only=True)
+class NotMeasured:
+    """A measurement that failed or cannot be made. It is never a number, and its clause never passes."""
+
+    measure: str
+    reason: str
+
+    def to_json(self) -> dict[str, Any]:
+        """The object written to ``measurements.json``."""
+        return asdict(self)
+
+
+def canonical_json(value: Any) -> bytes:
+    """RFC 8785 bytes of a JSON value: equal values give equal bytes, hence equal digests."""
+    return rfc8785.dumps(value)
+
+
+def digest_of(value: Any) -> str:
+    """SHA-256 (hex) of a JSON value's canonical form."""
+    return hashlib.sha256(canonical_json(value)).hexdigest()
+
+
+def write_records(path: Path, columns: Mapping[str, Any]) -> None:
+    """Writes equally long columns (numpy arrays, or lists of strings) as one parquet file, atomically."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    table = pa.table({name: pa.array(column) for name, column in columns.items()})
+    write_atomically(path, lambda temporary: pq.write_table(table, temporary, compression="zstd"))
+
+
+def merkle_root(path: Path) -> str:
+    """The Merkle root (hex) of a records file: one leaf a row, RFC 6962 domain separation.
+
+    A leaf is SHA-256(0x00 ‖ row), the row being its values in column order as compact JSON.
+    """
+    import pyarrow.parquet as pq
+
+    columns = pq.read_table(path).to_pydict().values()
+    rows = zip(*columns, strict=True)
+    encode = json.JSONEncoder(separators=(",", ":"), ensure_ascii=True).encode
+    return merkle_fold(hashlib.sha256(b"\0" + encode(row).encode()).digest() for row in rows).hex()
+
+
+def merkle_fold(leaves: Iterable[bytes]) -> bytes:
+    """Folds leaf hashes into a root; an odd node moves up unchanged. No leaves: the hash of nothing."""
+    level: Sequence[bytes] = list(leaves)
+    if not level:
+        return hashlib.sha256(b"").digest()
+    while len(level) > 1:
+        pairs = [hashlib.sha256(b"\1" + a + b).digest() for a, b in zip(level[::2], level[1::2], strict=False)]
+        level = [*pairs, level[-1]] if len(level) % 2 else pairs
+    return level[0]
+
+
+class Records:
+    """The records of one audit, read from its folder when first asked for.
+
+    ``samples/<name>.parquet`` holds tables, ``facts.json`` what is not a table. ``facts["failures"]`` maps the name of
+    a table or fact that could not be produced to the reason; asking for it raises ``RecordsMissing`` with that reason.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        """``folder`` is a stage's folder, e.g. ``runs/digits/stages/audit``."""
+        self.folder = folder
+        self._tables: dict[str, dict[str, NDArray[Any]]] = {}
+        facts = folder / "facts.json"
+        self._facts: dict[str, Any] = json.loads(facts.read_text()) if facts.exists() else {}
+
+    def table(self, name: str) -> dict[str, NDArray[Any]]:
+        """The columns of ``samples/<name>.parquet`` as numpy arrays."""
+        import pyarrow.parquet as pq
+
+        if name not in self._tables:
+            path = self.folder / "samples" / f"{name}.parquet"
+            if not path.exists():
+                raise RecordsMissing(self._reason(name))
+            table = pq.read_table(path)
+            self._tables[name] = {key: np.asarray(table[key].to_numpy()) for key in table.column_names}
+        return self._tables[name]
+
+    def fact(self, name: str) -> Any:
+        """The JSON value recorded under ``name``."""
+        if name not in self._facts:
+            raise RecordsMissing(self._reason(name))
+        return self._facts[name]
+
+    def _reason(self, name: str) -> str:
+        failures: dict[str, str] = self._facts.get("failures", {})
+        return failures.get(name, f"the audit recorded no '{name}'")
+
+
+class RecordsMissing(LookupError):
+    """Records that an estimator needs do not exist; the message is the reason, for ``NotMeasured``."""

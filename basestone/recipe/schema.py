@@ -1,0 +1,106 @@
+"""The recipe, as types. Each room says what may be said of it; this module only puts the rooms together.
+
+Torch-free, as ``check`` and ``schema`` must answer at once and on machines that cannot train.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from pydantic import Field
+
+from basestone.core.registry import NaturalInt, PositiveInt, Section, Strict
+from basestone.data.options import DataOptions
+from basestone.data.transforms import TRANSFORMS
+from basestone.models.catalogue import INITS, MODELS
+from basestone.objectives.supervised import OBJECTIVES
+from basestone.tracking import TRACKERS
+from basestone.training.options import FitOptions
+
+if TYPE_CHECKING:
+    InitSection = ModelSection = ObjectiveSection = TrackerSection = TransformSection = Section
+else:
+    InitSection = INITS.union()
+    ModelSection = MODELS.union()
+    ObjectiveSection = OBJECTIVES.union()
+    TrackerSection = TRACKERS.union()
+    TransformSection = TRANSFORMS.union()
+
+Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]*$", max_length=64)]
+
+
+class Pretrain(Strict):
+    """Train a model from its initialisation."""
+
+    kind: Literal["pretrain"] = "pretrain"
+    model: ModelSection
+    init: InitSection = Field(default_factory=lambda: INITS.options("default")(kind="default"))
+    objective: ObjectiveSection = Field(
+        default_factory=lambda: OBJECTIVES.options("cross_entropy")(kind="cross_entropy")
+    )
+    augment: list[TransformSection] = []
+    fit: FitOptions
+
+
+class Waiver(Strict):
+    """A clause that is set aside: by whom, why and until when. It never counts as passed."""
+
+    clause: str
+    owner: Annotated[str, Field(min_length=3)]
+    reason: Annotated[str, Field(min_length=10)]
+    expires: Annotated[str, Field(pattern=r"^\d{4}-\d{2}-\d{2}$", description="ISO date, YYYY-MM-DD")]
+
+
+class SampleSizes(Strict):
+    """How much is measured; None takes every sample. ``plan`` says what each choice can decide."""
+
+    test: PositiveInt | None = None
+    train: PositiveInt | None = Field(default=5_000, description="Training samples for the generalisation gap.")
+    corruptions: PositiveInt | None = Field(default=1_000, description="Test images, each seen 75 times (15 × 5).")
+    replay: PositiveInt = Field(default=256, description="Fixed inputs replayed through a freshly restored model.")
+    latency_runs: Annotated[int, Field(ge=299)] = Field(default=1_000, description="p99 at 95 % needs at least 299.")
+
+
+class Audit(Strict):
+    """Measure a finished model against a profile of the standard."""
+
+    kind: Literal["audit"] = "audit"
+    subject: str | None = Field(default=None, description="The stage whose model is audited; None: the last model.")
+    profile: str = Field(default="demo", description="A shipped profile or a YAML file of the same schema.")
+    declare: dict[str, float | dict[str, float]] = Field(
+        default={}, description="Thresholds by clause, e.g. {GEN-1: 0.9}; by criterion where a clause has several."
+    )
+    waive: list[Waiver] = []
+    samples: SampleSizes = SampleSizes()
+    batch_size: PositiveInt = 250
+
+
+class Report(Strict):
+    """Write the report and sign the evidence."""
+
+    kind: Literal["report"] = "report"
+    audit: str | None = Field(default=None, description="The audit stage that is reported; None: the last one.")
+    language: Literal["en", "zh"] = Field(default="en", description="The language in which the page opens.")
+
+
+StageSection = Annotated[Pretrain | Audit | Report, Field(discriminator="kind")]
+
+
+class Recipe(Strict):
+    """A whole run: data, then the stages in their order, each starting from what an earlier one made."""
+
+    schema_version: Literal[1]
+    name: Name
+    task: Literal["image_classification"]
+    seed: NaturalInt = 0
+    data: DataOptions
+    stages: dict[Name, StageSection]
+    tracking: list[TrackerSection] = []
+
+
+def json_schema() -> dict[str, Any]:
+    """The JSON Schema (2020-12) of a recipe file, for editors."""
+    return Recipe.model_json_schema() | {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "Basestone recipe",
+    }
