@@ -86,6 +86,14 @@ def write_records(path: Path, columns: Mapping[str, Any]) -> None:
     write_atomically(path, lambda temporary: pq.write_table(table, temporary, compression="zstd"))
 
 
+def read_records(path: Path) -> dict[str, NDArray[Any]]:
+    """The columns of a records file as numpy arrays, in their order."""
+    import pyarrow.parquet as pq
+
+    table = pq.read_table(path)
+    return {name: np.asarray(table[name].to_numpy()) for name in table.column_names}
+
+
 def merkle_root(path: Path) -> str:
     """The Merkle root (hex) of a records file: one leaf a row, RFC 6962 domain separation.
 
@@ -126,14 +134,11 @@ class Records:
 
     def table(self, name: str) -> dict[str, NDArray[Any]]:
         """The columns of ``samples/<name>.parquet`` as numpy arrays."""
-        import pyarrow.parquet as pq
-
         if name not in self._tables:
             path = self.folder / "samples" / f"{name}.parquet"
             if not path.exists():
                 raise RecordsMissing(self._reason(name))
-            table = pq.read_table(path)
-            self._tables[name] = {key: np.asarray(table[key].to_numpy()) for key in table.column_names}
+            self._tables[name] = read_records(path)
         return self._tables[name]
 
     def fact(self, name: str) -> Any:

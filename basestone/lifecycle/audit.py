@@ -1,0 +1,46 @@
+"""Audit: run the model once over what the clauses ask for, keep a record of every sample, judge.
+
+What a collector could not record is written down with its reason, and the clauses that needed it are not shown.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from basestone.core.artifact import Manifest
+from basestone.lifecycle.assess import assess
+from basestone.lifecycle.collect import collect
+from basestone.lifecycle.stage import Corridor, perform
+from basestone.recipe.schema import Audit
+
+
+def audit(corridor: Corridor, stage: str, section: Audit, made: dict[str, Manifest]) -> Manifest:
+    """Makes ``stages/<stage>``: ``samples/*.parquet``, ``facts.json``, ``measurements.json``, ``verdicts.json``."""
+    from basestone.standard.profile import resolve
+
+    prepared, subject = made["prepare"], made[section.subject or last_model(made)]
+    standard = resolve(section.profile, section.declare, section.waive, corridor.recipe.task)
+
+    def work(folder: Path) -> dict[str, Any]:
+        collect(corridor, section, standard, prepared, subject, folder)
+        verdicts = assess(folder, standard, subject)
+        return {"outcome": verdicts["outcome"], "standard": standard.to_json()}
+
+    return perform(
+        corridor,
+        stage,
+        section.kind,
+        depends={
+            "section": section.model_dump(mode="json"),
+            "standard": standard.to_json(),
+            "changed": subject.changed_files(corridor.folder.stage(subject.stage)),
+        },
+        parents={prepared.stage: prepared, subject.stage: subject},
+        work=work,
+    )
+
+
+def last_model(made: dict[str, Manifest]) -> str:
+    """The id of the last stage that left a model."""
+    return [stage for stage, manifest in made.items() if "model.json" in manifest.files][-1]

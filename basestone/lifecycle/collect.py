@@ -1,0 +1,111 @@
+"""Collect: write down, sample by sample, everything that the clauses in force will be judged by.
+
+One pass over the test set serves every measure that needs clean predictions. Each table is written as soon as it is
+complete, so that an interrupted audit goes on where it stopped.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from basestone.core.artifact import Manifest, read_json, write_json
+from basestone.core.errors import ArtifactError
+from basestone.core.evidence import write_records
+from basestone.lifecycle.stage import Corridor
+from basestone.recipe.schema import Audit
+
+if TYPE_CHECKING:
+    from basestone.data.dataset import ImageSplit
+    from basestone.measures.subject import Subject
+    from basestone.standard.profile import StandardInForce
+
+
+@dataclass(frozen=True)
+class Fact:
+    """A record that is not a table: it goes into ``facts.json``."""
+
+    value: Any
+
+
+def collect(
+    corridor: Corridor,
+    section: Audit,
+    standard: StandardInForce,
+    prepared: Manifest,
+    subject: Manifest,
+    folder: Path,
+) -> None:
+    """Fills ``folder/samples`` and ``folder/facts.json`` with the records that ``standard`` needs."""
+    from basestone.lifecycle.collectors import COLLECTORS
+
+    session = Session(corridor, section, prepared, subject, folder)
+    for name in (name for name in COLLECTORS if name in standard.records):
+        session.record(name, COLLECTORS[name])
+
+
+@dataclass
+class Session:
+    """One audit in progress: the model is restored when the first collector asks for it."""
+
+    corridor: Corridor
+    section: Audit
+    prepared: Manifest
+    parent: Manifest
+    folder: Path
+    facts: dict[str, Any] = field(default_factory=dict[str, Any])
+
+    def __post_init__(self) -> None:
+        path = self.folder / "facts.json"
+        self.facts = read_json(path) if path.exists() else {"timing": {}, "failures": {}}
+
+    def record(self, name: str, collector: Collector) -> None:
+        """Runs one collector unless its records are there; a failure is recorded, and never a number."""
+        path = self.folder / "samples" / f"{name}.parquet"
+        if path.exists() or name in self.facts:
+            return
+        started = time.monotonic()
+        self.facts["failures"].pop(name, None)
+        try:
+            outcome = collector(self)
+            if isinstance(outcome, Fact):
+                self.facts[name] = outcome.value
+            else:
+                write_records(path, outcome)
+        except Exception as error:  # whatever the reason, the clause is 'not shown' and the audit goes on
+            self.facts["failures"][name] = f"{type(error).__name__}: {error}"
+        self.facts["timing"][name] = round(time.monotonic() - started, 3)
+        write_json(self.folder / "facts.json", self.facts)
+
+    @cached_property
+    def subject(self) -> Subject:
+        """The audited model, from its files; refused when these are not what training left."""
+        changed = self.parent.changed_files(self.corridor.folder.stage(self.parent.stage))
+        if changed:
+            raise ArtifactError(f"the model's files changed after training: {', '.join(changed)}")
+        return self.fresh_subject()
+
+    def fresh_subject(self) -> Subject:
+        """A newly restored model that shares nothing with any other."""
+        from basestone.lifecycle.restore import restore_subject
+
+        return restore_subject(self.corridor.folder, self.parent.stage)
+
+    def split(self, name: str) -> ImageSplit:
+        """One split of the prepared data, without augmentation."""
+        from basestone.data.dataset import open_split
+
+        return open_split(self.corridor.folder.stage(self.prepared.stage), self.corridor.cache, name)
+
+    def positions(self, split: ImageSplit, limit: int | None, purpose: str) -> Any:
+        """Every position of the split, or ``limit`` of them drawn by the recipe's seed, in ascending order."""
+        from basestone.data.split import draw
+
+        return draw(len(split), limit, self.corridor.recipe.seed, purpose)
+
+
+Collector = Callable[[Session], Mapping[str, Any] | Fact]

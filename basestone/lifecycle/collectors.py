@@ -1,0 +1,118 @@
+"""The collectors: which records each table and fact of an audit is made of, one function a record, in order of need."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from basestone.core.artifact import read_json
+from basestone.core.evidence import Records, read_records
+from basestone.lifecycle.collect import Collector, Fact, Session
+
+
+def _clean(session: Session, name: str, limit: int | None) -> Mapping[str, Any]:
+    from basestone.measures.subject import collect_clean
+
+    split = session.split(name)
+    return collect_clean(
+        session.subject,
+        split.raw,
+        split.targets,
+        session.positions(len(split), limit, f"clean_{name}"),
+        groups=split.groups,
+        batch_size=session.section.batch_size,
+        progress=session.progress(f"{name} images"),
+    )
+
+
+def clean_test(session: Session) -> Mapping[str, Any]:
+    """Predictions on the test set: the one pass that every clean measure reads."""
+    return _clean(session, "test", session.section.samples.test)
+
+
+def clean_train(session: Session) -> Mapping[str, Any]:
+    """Predictions on training samples, for the generalisation gap."""
+    return _clean(session, "train", session.section.samples.train)
+
+
+def corrupted(session: Session) -> Mapping[str, Any]:
+    """Test images that ``clean_test`` holds, under 15 corruptions × 5 severities."""
+    from basestone.measures.subject import collect_corrupted
+
+    split, recorded = session.split("test"), Records(session.folder).table("clean_test")["index"]
+    chosen = session.positions(len(recorded), session.section.samples.corruptions, "corrupted")
+    return collect_corrupted(
+        session.subject,
+        split.raw,
+        split.targets,
+        recorded[chosen],
+        seed=session.corridor.recipe.seed,
+        batch_size=session.section.batch_size,
+        progress=session.progress("corrupted images"),
+    )
+
+
+def duplicates(session: Session) -> Mapping[str, Any]:
+    """What preparing found when it compared every test sample with every training sample."""
+    return read_records(session.corridor.folder.stage(session.prepared.stage) / "duplicates.parquet")
+
+
+def latency(session: Session) -> Mapping[str, Any]:
+    """Wall time of single-image predictions, after a warm-up."""
+    from basestone.measures.efficiency import collect_latency
+
+    return collect_latency(session.subject, session.one_image(), session.section.samples.latency_runs)
+
+
+def inference_cost(session: Session) -> Fact:
+    """FLOPs, memory and energy of one prediction."""
+    from basestone.measures.efficiency import measure_inference
+    from basestone.models.model import describe
+
+    flops = describe(session.subject.model, session.one_image().shape[1:]).flops
+    return Fact({"flops_per_sample": flops} | measure_inference(session.subject, session.one_image()))
+
+
+def training_cost(session: Session) -> Fact:
+    """What training wrote down of its own cost."""
+    return Fact(read_json(session.parent_folder / "cost.json"))
+
+
+def replay(session: Session) -> Mapping[str, Any]:
+    """Fixed inputs once more, through a freshly restored model, against what ``clean_test`` recorded."""
+    from basestone.measures.subject import collect_replay
+
+    table = Records(session.folder).table("clean_test")
+    chosen = session.positions(len(table["index"]), session.section.samples.replay, "replay")
+    rows = {name: column[chosen] for name, column in table.items()}
+    return collect_replay(session.fresh_subject(), session.split("test").raw, rows)
+
+
+def artifacts(session: Session) -> Mapping[str, Any]:
+    """Every file that the audited model and its data left: its format, and whether its bytes are those of then."""
+    from basestone.measures.integrity import collect_artifacts
+
+    manifests = {manifest.stage: manifest for manifest in (session.prepared, session.parent)}
+    return collect_artifacts(session.corridor.folder.path, manifests)
+
+
+def signature(session: Session) -> Fact:
+    """Whether the model's signature verifies with this user's key."""
+    from basestone.lifecycle.keys import signing_key
+    from basestone.reporting.attest import check_files
+
+    return Fact(check_files(session.parent_folder, signing_key(session.corridor.keys).public_key()))
+
+
+COLLECTORS: dict[str, Collector] = {
+    "artifacts": artifacts,
+    "signature": signature,
+    "duplicates": duplicates,
+    "training_cost": training_cost,
+    "clean_test": clean_test,
+    "clean_train": clean_train,
+    "replay": replay,
+    "latency": latency,
+    "inference_cost": inference_cost,
+    "corrupted": corrupted,
+}

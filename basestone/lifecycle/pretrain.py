@@ -1,0 +1,61 @@
+"""Pre-train: build a model, initialise it, fit it to the data, save and sign it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from basestone.core.artifact import Manifest, read_json, write_json
+from basestone.core.spec import ImageSpec
+from basestone.lifecycle.keys import signing_key
+from basestone.lifecycle.stage import Corridor, perform
+from basestone.recipe.schema import Pretrain
+
+
+def pretrain(corridor: Corridor, stage: str, section: Pretrain, made: dict[str, Manifest]) -> Manifest:
+    """Makes ``stages/<stage>``: ``model.safetensors``, ``model.json``, ``cost.json``, ``signature.dsse.json``."""
+    prepared = made["prepare"]
+    return perform(
+        corridor,
+        stage,
+        section.kind,
+        depends={"section": section.model_dump(mode="json")},
+        parents={prepared.stage: prepared},
+        work=lambda folder: _work(corridor, stage, section, prepared, folder),
+    )
+
+
+def _work(corridor: Corridor, stage: str, section: Pretrain, prepared: Manifest, folder: Path) -> dict[str, Any]:
+    from basestone.data.dataset import open_split
+    from basestone.data.transforms import TRANSFORMS
+    from basestone.measures.energy import EnergyMeter
+    from basestone.models.catalogue import INITS, MODELS
+    from basestone.models.model import save_weights
+    from basestone.objectives.supervised import OBJECTIVES
+    from basestone.reporting.attest import sign_files
+    from basestone.training.loop import fit
+
+    data, seed = corridor.folder.stage(prepared.stage), corridor.recipe.seed
+    spec = ImageSpec.from_json(read_json(data / "card.json")["spec"])
+    model = MODELS.build(section.model, spec)
+    INITS.build(section.init, model, seed)
+    augment = [TRANSFORMS.build(transform) for transform in section.augment]
+    objective = OBJECTIVES.build(section.objective)
+    with EnergyMeter() as energy:
+        result = fit(
+            model,
+            open_split(data, corridor.cache, "train", augment=augment),
+            open_split(data, corridor.cache, "validation") if "validation" in prepared.facts["counts"] else None,
+            objective,
+            section.fit,
+            seed=seed,
+            folder=folder,
+            tracker=corridor.tracker,
+            stage=stage,
+        )
+    save_weights(model, folder / "model.safetensors")
+    description = {"model": section.model.model_dump(mode="json"), "spec": spec.to_json(), "task": corridor.recipe.task}
+    write_json(folder / "model.json", description)
+    write_json(folder / "cost.json", training_cost(model, objective, spec, result, energy))
+    sign_files(folder, ["model.safetensors", "model.json"], signing_key(corridor.keys))
+    return {"steps": result.steps, "samples_seen": result.samples_seen, "stopped_early": result.stopped_early}

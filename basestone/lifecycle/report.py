@@ -1,0 +1,60 @@
+"""Report: put the run into words and pictures, then sign all of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from basestone.core.artifact import Manifest, file_digest, write_json, write_text
+from basestone.lifecycle.keys import signing_key
+from basestone.lifecycle.stage import Corridor, perform
+from basestone.recipe.schema import Report
+
+OUTPUTS = ("index.html", "bom.cdx.json", "MODEL_CARD.md", "attestation.dsse.json")
+
+
+def report(corridor: Corridor, stage: str, section: Report, made: dict[str, Manifest]) -> Manifest:
+    """Makes ``report/``: the page, the ML-BOM, the model card and, last, the signed attestation over everything."""
+    audit = section.audit or [stage for stage, manifest in made.items() if manifest.kind == "audit"][-1]
+
+    def work(_: Path) -> dict[str, Any]:
+        write_report(corridor, audit, section.language)
+        return {"audit": audit, "files": [f"../../report/{name}" for name in OUTPUTS]}
+
+    depends = {
+        "section": section.model_dump(mode="json"),
+        "recipe": file_digest(corridor.folder.recipe),
+        "key": signing_key(corridor.keys).public_key().public_bytes_raw().hex(),
+    }
+    return perform(corridor, stage, section.kind, depends=depends, parents=made, work=work)
+
+
+def write_report(corridor: Corridor, audit: str, language: str) -> None:
+    """Renders the parts of the report in the order in which they refer to one another."""
+    from basestone.reporting.attest import build_attestation
+    from basestone.reporting.bom import build_bom
+    from basestone.reporting.html import render
+    from basestone.reporting.model_card import build_card
+    from basestone.reporting.view import read_view
+
+    run = corridor.folder
+    view = read_view(run, audit, pictures=sample_pictures(corridor, audit), language=language)
+    write_text(run.report / "index.html", render(view))
+    write_json(run.report / "bom.cdx.json", build_bom(view))
+    write_text(run.report / "MODEL_CARD.md", build_card(view))
+    write_json(run.report / "attestation.dsse.json", build_attestation(run, audit, signing_key(corridor.keys)))
+
+
+def sample_pictures(corridor: Corridor, audit: str, count: int = 12) -> list[dict[str, Any]]:
+    """Test images with their predictions: the most confident mistakes first, then correct ones."""
+    from basestone.data.dataset import open_split
+    from basestone.data.export import png_bytes
+    from basestone.measures.accuracy import telling_samples
+
+    split = open_split(corridor.folder.stage("prepare"), corridor.cache, "test")
+    rows = telling_samples(corridor.folder.records(audit), count)
+    pixels = split.raw([row["index"] for row in rows])
+    return [
+        row | {"png": png_bytes(image), "row": split.row_names[row["index"]]}
+        for row, image in zip(rows, pixels, strict=True)
+    ]

@@ -1,0 +1,101 @@
+"""Run: walk the whole corridor, from the data to the signed report."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from basestone.core.artifact import Manifest, write_text
+from basestone.core.contracts import Tracker
+from basestone.core.run import RunFolder
+from basestone.lifecycle.audit import audit
+from basestone.lifecycle.check import load_checked
+from basestone.lifecycle.environment import cache_folder, keys_folder
+from basestone.lifecycle.prepare import prepare
+from basestone.lifecycle.pretrain import pretrain
+from basestone.lifecycle.report import report
+from basestone.lifecycle.stage import Corridor, locked
+from basestone.recipe.load import LoadedRecipe, resolved_yaml
+
+DOORS = {"pretrain": pretrain, "audit": audit, "report": report}
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run folder, as the Python API hands it back."""
+
+    folder: RunFolder
+
+    @property
+    def verdicts(self) -> dict[str, Any]:
+        """``verdicts.json`` of the last audit."""
+        return self.folder.verdicts(self.folder.stage_of_kind("audit"))
+
+    @property
+    def met(self) -> bool:
+        """Whether the last audit's outcome is ``met``."""
+        return self.verdicts["outcome"] == "met"
+
+    @property
+    def report(self) -> Path:
+        """The report's page."""
+        return self.folder.report / "index.html"
+
+
+def run(
+    recipe: str | Path,
+    *,
+    overrides: Sequence[str] = (),
+    out: Path | None = None,
+    tracker: Tracker | None = None,
+    until: str | None = None,
+) -> Run:
+    """Runs the stages of a recipe; a stage whose inputs are unchanged is skipped, an interrupted one resumes.
+
+    ``recipe`` is a path, the name of a shipped example, or a run folder. ``until`` names a stage kind: the walk ends
+    after the last stage of that kind. Raises RecipeError with every fault before anything is done.
+    """
+    loaded = load_checked(recipe, overrides)
+    with corridor_for(loaded, out, tracker, refuse_changes=until != "audit") as corridor:
+        walk(corridor, until)
+    return Run(corridor.folder)
+
+
+@contextmanager
+def corridor_for(
+    loaded: LoadedRecipe, out: Path | None, tracker: Tracker | None, *, refuse_changes: bool = True
+) -> Iterator[Corridor]:
+    """Opens the run folder for this process alone and connects whoever listens."""
+    from basestone.tracking import open_trackers
+
+    recipe = loaded.recipe
+    folder = RunFolder(out or Path(os.environ.get("BASESTONE_RUNS", "runs")) / recipe.name)
+    with locked(folder, recipe.name):
+        write_text(folder.recipe, resolved_yaml(loaded))
+        listeners = open_trackers(folder.path, recipe.name, recipe.tracking, tracker)
+        try:
+            yield Corridor(
+                recipe=recipe,
+                folder=folder,
+                cache=cache_folder(),
+                keys=keys_folder(),
+                tracker=listeners,
+                refuse_changes=refuse_changes,
+            )
+        finally:
+            listeners.close()
+
+
+def walk(corridor: Corridor, until: str | None = None) -> dict[str, Manifest]:
+    """Goes through the doors in the recipe's order; each is given what the earlier ones made."""
+    made = {"prepare": prepare(corridor)}
+    sections = corridor.recipe.stages
+    last = max((place for place, section in enumerate(sections.values()) if section.kind == until), default=None)
+    count = 0 if until == "prepare" else len(sections) if last is None else last + 1
+    for stage, section in list(sections.items())[:count]:
+        made[stage] = DOORS[section.kind](corridor, stage, section, made)
+    return made
