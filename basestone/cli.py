@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import sys
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -68,7 +69,7 @@ def report(recipe: Recipe, set_: Set = None, out: Out = None, json_: Json = Fals
 
 def _walk(recipe: str, set_: list[str] | None, out: Path | None, as_json: bool, until: str | None) -> None:
     from basestone.lifecycle.run import run as walk
-    from basestone.reporting.terminal import show_run
+    from basestone.reporting.show import show_run
     from basestone.tracking.progress import ProgressTracker
 
     finished: Run = walk(recipe, overrides=set_ or (), out=out, tracker=ProgressTracker(), until=until)
@@ -94,7 +95,7 @@ def check(recipe: Recipe, set_: Set = None, json_: Json = False) -> None:
 def plan(recipe: Recipe, set_: Set = None, out: Out = None, json_: Json = False) -> None:
     """Say before the run what each clause can decide, how long it takes and how much memory."""
     from basestone.lifecycle.plan import plan as forecast
-    from basestone.reporting.terminal import show_plan
+    from basestone.reporting.show import show_plan
 
     _print(forecast(recipe, overrides=set_ or (), out=out), json_, show_plan)
 
@@ -109,7 +110,7 @@ def verify(
     from dataclasses import asdict
 
     from basestone.lifecycle.verify import verify as check_evidence
-    from basestone.reporting.terminal import show_findings
+    from basestone.reporting.show import show_findings
 
     findings = check_evidence(run_path, key)
     _print({"run": str(run_path), "findings": [asdict(finding) for finding in findings]}, json_, show_findings)
@@ -120,7 +121,7 @@ def verify(
 def compare(first: RunPath, second: RunPath, json_: Json = False) -> None:
     """Put two runs side by side, with paired intervals."""
     from basestone.lifecycle.compare import compare as side_by_side
-    from basestone.reporting.terminal import show_comparison
+    from basestone.reporting.show import show_comparison
 
     _print(side_by_side(first, second), json_, show_comparison)
 
@@ -129,7 +130,7 @@ def compare(first: RunPath, second: RunPath, json_: Json = False) -> None:
 def doctor(json_: Json = False) -> None:
     """Show versions, cores, measured peaks, disk, and what is missing."""
     from basestone.lifecycle.doctor import doctor as examine
-    from basestone.reporting.terminal import show_facts
+    from basestone.reporting.show import show_facts
 
     _print(examine(), json_, show_facts)
 
@@ -142,7 +143,7 @@ def models(
 ) -> None:
     """List models: parameters, FLOPs, licence of the weights, source."""
     from basestone.models.listing import list_models
-    from basestone.reporting.terminal import show_rows
+    from basestone.reporting.show import show_rows
 
     _print(list_models(task, search), json_, show_rows)
 
@@ -152,7 +153,7 @@ def data(run_path: RunPath, json_: Json = False) -> None:
     """Show the data set's card of a run."""
     from basestone.core.artifact import read_json
     from basestone.core.run import RunFolder
-    from basestone.reporting.terminal import show_facts
+    from basestone.reporting.show import show_facts
 
     _print(read_json(RunFolder(run_path).stage("prepare") / "card.json"), json_, show_facts)
 
@@ -179,7 +180,7 @@ def init(
 @standard_app.command("list")
 def standard_list(json_: Json = False) -> None:
     """Every clause of the standard."""
-    from basestone.reporting.terminal import show_rows
+    from basestone.reporting.show import show_rows
     from basestone.standard.clause import load_clauses
 
     rows = [{"clause": clause.id, "title": clause.title.en, "标题": clause.title.zh} for clause in load_clauses()]
@@ -191,7 +192,7 @@ def standard_show(
     clause: Annotated[str, typer.Argument(help="A clause's id, e.g. GEN-1.")], json_: Json = False
 ) -> None:
     """One clause, whole."""
-    from basestone.reporting.terminal import show_facts
+    from basestone.reporting.show import show_facts
     from basestone.standard.clause import clause_by_id
 
     _print(clause_by_id(clause).model_dump(mode="json"), json_, show_facts)
@@ -201,11 +202,11 @@ def standard_show(
 def standard_selftest(out: Out = None, json_: Json = False) -> None:
     """Train the shipped known-bad models and healthy controls; exit 1 unless each meets its fate."""
     from basestone.lifecycle.selftest import selftest
-    from basestone.reporting.terminal import show_matrix
+    from basestone.reporting.show import show_matrix
 
     matrix = selftest(out or Path("runs/selftest"))
     _print(matrix, json_, show_matrix)
-    raise typer.Exit(0 if matrix["ok"] else 1)
+    raise typer.Exit(0 if matrix["right"] else 1)
 
 
 @keys_app.command("new")
@@ -214,31 +215,36 @@ def keys_new(name: Annotated[str, typer.Option(help="The key's name.")] = "bases
     from basestone.lifecycle.keys import new_key
 
     private, public = new_key(name)
-    _print({"private": str(private), "public": str(public)}, json_, lambda made: f"{made['private']}\n{made['public']}")
+    _print({"private": str(private), "public": str(public)}, json_, lambda made, _: f"{made['private']}\n{made['public']}")
 
 
-def _print(value: Any, as_json: bool, show: Callable[[Any], Any] | None) -> None:
-    """JSON when asked for; else what ``show`` makes of the value: text or something rich can print."""
+def _print(value: Any, as_json: bool, show: Callable[[Any, int], Any] | None) -> None:
+    """JSON when asked for; else what ``show`` makes of the value and the terminal's width."""
     if as_json or show is None:
         typer.echo(json.dumps(value, ensure_ascii=False, indent=1))
         return
     from rich.console import Console
 
-    Console().print(show(value))
+    console = Console()
+    console.print(show(value, console.width))
 
 
 def main() -> None:
-    """The entry point: turns our errors into a message on stderr and an exit code."""
+    """The entry point: turns errors into a message on stderr (JSON on stdout with ``--json``) and an exit code."""
     from basestone.core.errors import BasestoneError
 
     try:
         app()
     except BasestoneError as error:
-        typer.echo(str(error), err=True)
+        if "--json" in sys.argv:
+            typer.echo(json.dumps(error.to_json(), ensure_ascii=False))
+        else:
+            typer.echo(str(error), err=True)
         sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        typer.echo("Stopped. Run the same command again to go on.", err=True)
-        sys.exit(130)
+    except Exception:
+        traceback.print_exc()
+        typer.echo("This is a fault of Basestone itself, not of what you asked. Nothing finished was lost.", err=True)
+        sys.exit(4)
 
 
 if __name__ == "__main__":

@@ -7,14 +7,19 @@ own fault (exit 4).
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from difflib import get_close_matches
+from typing import Any
 
 
 class BasestoneError(Exception):
     """A fault that the user can mend; ``exit_code`` is part of the command line's contract."""
 
     exit_code = 4
+
+    def to_json(self) -> dict[str, Any]:
+        """What ``--json`` prints instead of the message."""
+        return {"error": type(self).__name__, "message": str(self), "exit_code": self.exit_code}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,6 +46,10 @@ class RecipeError(BasestoneError):
         """Keeps ``faults`` in file order."""
         self.faults = tuple(faults)
         super().__init__("\n".join(str(fault) for fault in self.faults))
+
+    def to_json(self) -> dict[str, Any]:
+        """Adds the faults, one object each."""
+        return super().to_json() | {"faults": [asdict(fault) for fault in self.faults]}
 
 
 class UsageError(BasestoneError):

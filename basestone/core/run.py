@@ -1,4 +1,7 @@
-"""The run directory: where each file of a run lies, and reading it back. The layout is a contract (docs/run-directory.md)."""
+"""The run directory: where each file of a run lies, and reading it back.
+
+The layout is a contract (docs/run-directory.md).
+"""
 
 from __future__ import annotations
 

@@ -8,6 +8,7 @@ from annotated_types import Gt, Lt
 from pydantic import Field
 
 from basestone.core.registry import PositiveInt, Section, Strict
+from basestone.data.readers.contract import SplitName
 from basestone.data.sources import SOURCES
 
 if TYPE_CHECKING:
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
 else:
     SourceSection = SOURCES.union()
 
-SplitName = Literal["train", "validation", "test"]
 Share = Annotated[float, Gt(0), Lt(1)]
 
 

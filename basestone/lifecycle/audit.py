@@ -5,6 +5,7 @@ What a collector could not record is written down with its reason, and the claus
 
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -17,15 +18,15 @@ from basestone.recipe.schema import Audit
 
 def audit(corridor: Corridor, stage: str, section: Audit, made: dict[str, Manifest]) -> Manifest:
     """Makes ``stages/<stage>``: ``samples/*.parquet``, ``facts.json``, ``measurements.json``, ``verdicts.json``."""
-    from basestone.standard.profile import resolve
+    from basestone.standard.tailoring import resolve
 
     prepared, subject = made["prepare"], made[section.subject or last_model(made)]
-    standard = resolve(section.profile, section.declare, section.waive, corridor.recipe.task)
+    standard = resolve(section.profile, section.declare, section.waive, corridor.recipe.task, date.today())
 
     def work(folder: Path) -> dict[str, Any]:
         collect(corridor, section, standard, prepared, subject, folder)
         verdicts = assess(folder, standard, subject)
-        return {"outcome": verdicts["outcome"], "standard": standard.to_json()}
+        return {"outcome": verdicts["outcome"], "subject": subject.stage, "standard": standard.to_json()}
 
     return perform(
         corridor,
@@ -33,7 +34,7 @@ def audit(corridor: Corridor, stage: str, section: Audit, made: dict[str, Manife
         section.kind,
         depends={
             "section": section.model_dump(mode="json"),
-            "standard": standard.to_json(),
+            "standard": standard.to_json() | {"judged_on": None},  # the day alone changes nothing
             "changed": subject.changed_files(corridor.folder.stage(subject.stage)),
         },
         parents={prepared.stage: prepared, subject.stage: subject},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from datetime import date
 from pathlib import Path
 
 from basestone.core.errors import Fault, RecipeError
@@ -22,8 +23,10 @@ def load_checked(recipe: str | Path, overrides: Sequence[str] = ()) -> LoadedRec
 
 def standard_faults(recipe: Recipe) -> Iterator[Fault]:
     """What each audit's profile, declared thresholds and waivers get wrong."""
-    from basestone.standard.profile import faults
+    from basestone.standard.tailoring import find_faults
 
     for stage, section in recipe.stages.items():
         if isinstance(section, Audit):
-            yield from faults(section, task=recipe.task, path=f"stages.{stage}")
+            yield from find_faults(
+                section.profile, section.declare, section.waive, recipe.task, date.today(), stage=stage
+            )

@@ -20,6 +20,10 @@ from basestone.lifecycle.stage import Corridor
 from basestone.recipe.schema import Audit
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+    from torch import Tensor
+
     from basestone.data.dataset import ImageSplit
     from basestone.measures.subject import Subject
     from basestone.standard.profile import StandardInForce
@@ -81,10 +85,19 @@ class Session:
         self.facts["timing"][name] = round(time.monotonic() - started, 3)
         write_json(self.folder / "facts.json", self.facts)
 
+    @property
+    def parent_folder(self) -> Path:
+        """The folder of the stage whose model is audited."""
+        return self.corridor.folder.stage(self.parent.stage)
+
+    def progress(self, unit: str) -> Callable[[int, int], None]:
+        """Reports to the trackers under the audit's name."""
+        return self.corridor.progress(self.folder.name, unit)
+
     @cached_property
     def subject(self) -> Subject:
         """The audited model, from its files; refused when these are not what training left."""
-        changed = self.parent.changed_files(self.corridor.folder.stage(self.parent.stage))
+        changed = self.parent.changed_files(self.parent_folder)
         if changed:
             raise ArtifactError(f"the model's files changed after training: {', '.join(changed)}")
         return self.fresh_subject()
@@ -101,11 +114,15 @@ class Session:
 
         return open_split(self.corridor.folder.stage(self.prepared.stage), self.corridor.cache, name)
 
-    def positions(self, split: ImageSplit, limit: int | None, purpose: str) -> Any:
-        """Every position of the split, or ``limit`` of them drawn by the recipe's seed, in ascending order."""
+    def positions(self, count: int, limit: int | None, purpose: str) -> NDArray[np.int64]:
+        """0 … count−1, or ``limit`` of them drawn by the recipe's seed, in ascending order."""
         from basestone.data.split import draw
 
-        return draw(len(split), limit, self.corridor.recipe.seed, purpose)
+        return draw(count, limit, self.corridor.recipe.seed, purpose)
+
+    def one_image(self) -> Tensor:
+        """The first test image, as a batch of one."""
+        return self.split("test").raw([0])
 
 
 Collector = Callable[[Session], Mapping[str, Any] | Fact]

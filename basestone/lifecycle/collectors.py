@@ -99,7 +99,7 @@ def artifacts(session: Session) -> Mapping[str, Any]:
 def signature(session: Session) -> Fact:
     """Whether the model's signature verifies with this user's key."""
     from basestone.lifecycle.keys import signing_key
-    from basestone.reporting.attest import check_files
+    from basestone.reporting.verification import check_files
 
     return Fact(check_files(session.parent_folder, signing_key(session.corridor.keys).public_key()))
 

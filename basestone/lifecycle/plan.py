@@ -1,32 +1,53 @@
-"""Plan: before the run, what each clause can decide with the samples at hand, and what it will cost."""
+"""Plan: before the run, what each clause can decide with the samples at hand, and what training and audit will take."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from basestone.core.artifact import read_json
+from basestone.core.contracts import Tracker
+from basestone.core.spec import ImageSpec
 from basestone.lifecycle.check import load_checked
+from basestone.lifecycle.forecast import forecast_audit
 from basestone.lifecycle.prepare import prepare
 from basestone.lifecycle.run import corridor_for
+from basestone.lifecycle.stage import Corridor
 from basestone.recipe.schema import Audit, Pretrain
 
+if TYPE_CHECKING:
+    from basestone.measures.subject import Subject
 
-def plan(recipe: str | Path, *, overrides: Sequence[str] = (), out: Path | None = None) -> dict[str, Any]:
-    """Prepares the data, times a few batches of the untrained model, and forecasts training and every audit."""
+
+def plan(
+    recipe: str | Path, *, overrides: Sequence[str] = (), out: Path | None = None, tracker: Tracker | None = None
+) -> dict[str, Any]:
+    """Prepares the data, times the untrained model, and forecasts every audit and every training run."""
+    from basestone.data.dataset import open_split
+    from basestone.standard.tailoring import resolve
+
     loaded = load_checked(recipe, overrides)
-    with corridor_for(loaded, out, None) as corridor:
-        prepared = prepare(corridor)
-        stages = corridor.recipe.stages
-        model = next((section for section in stages.values() if isinstance(section, Pretrain)), None)
-        speed = time_model(corridor, model) if model else {}
-        return {
-            "run": str(corridor.folder.path),
-            "counts": prepared.facts["counts"],
-            "training": forecast_training(model, prepared, speed) if model else None,
-            "audits": {
-                stage: forecast_audit(corridor, section, prepared, speed)
-                for stage, section in stages.items()
-                if isinstance(section, Audit)
-            },
-        }
+    with corridor_for(loaded, out, tracker) as corridor:
+        counts = prepare(corridor).facts["counts"]
+        test = open_split(corridor.folder.stage("prepare"), corridor.cache, "test")
+        audits: dict[str, Any] = {}
+        section_of_model: Pretrain | None = None
+        for stage, section in corridor.recipe.stages.items():
+            if isinstance(section, Pretrain):
+                section_of_model = section
+            if isinstance(section, Audit) and section_of_model is not None:
+                standard = resolve(section.profile, section.declare, section.waive, corridor.recipe.task, date.today())
+                subject = untrained(corridor, section_of_model)
+                audits[stage] = forecast_audit(section, standard, subject, test, counts)
+        return {"run": str(corridor.folder.path), "counts": counts, "audits": audits}
+
+
+def untrained(corridor: Corridor, section: Pretrain) -> Subject:
+    """The model before training: as fast as after it."""
+    from basestone.measures.subject import Subject
+    from basestone.models.catalogue import MODELS
+
+    spec = ImageSpec.from_json(read_json(corridor.folder.stage("prepare") / "card.json")["spec"])
+    return Subject(model=MODELS.build(section.model, spec).eval(), mean=spec.mean, std=spec.std)

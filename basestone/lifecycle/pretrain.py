@@ -26,11 +26,13 @@ def pretrain(corridor: Corridor, stage: str, section: Pretrain, made: dict[str, 
 
 
 def _work(corridor: Corridor, stage: str, section: Pretrain, prepared: Manifest, folder: Path) -> dict[str, Any]:
+    import numpy as np
+
     from basestone.data.dataset import open_split
     from basestone.data.transforms import TRANSFORMS
-    from basestone.measures.energy import EnergyMeter
+    from basestone.measures.energy import EnergyMeter, training_cost
     from basestone.models.catalogue import INITS, MODELS
-    from basestone.models.model import save_weights
+    from basestone.models.model import analytic_flops, save_weights, training_flops
     from basestone.objectives.supervised import OBJECTIVES
     from basestone.reporting.attest import sign_files
     from basestone.training.loop import fit
@@ -40,22 +42,27 @@ def _work(corridor: Corridor, stage: str, section: Pretrain, prepared: Manifest,
     model = MODELS.build(section.model, spec)
     INITS.build(section.init, model, seed)
     augment = [TRANSFORMS.build(transform) for transform in section.augment]
+    train = open_split(data, corridor.cache, "train", augment=augment)
+    validation = open_split(data, corridor.cache, "validation") if "validation" in prepared.facts["counts"] else None
     objective = OBJECTIVES.build(section.objective)
-    with EnergyMeter() as energy:
+    with EnergyMeter() as meter:
         result = fit(
             model,
-            open_split(data, corridor.cache, "train", augment=augment),
-            open_split(data, corridor.cache, "validation") if "validation" in prepared.facts["counts"] else None,
+            train,
+            validation,
             objective,
             section.fit,
             seed=seed,
             folder=folder,
             tracker=corridor.tracker,
             stage=stage,
+            identity=prepared.digest,
         )
     save_weights(model, folder / "model.safetensors")
     description = {"model": section.model.model_dump(mode="json"), "spec": spec.to_json(), "task": corridor.recipe.task}
     write_json(folder / "model.json", description)
-    write_json(folder / "cost.json", training_cost(model, objective, spec, result, energy))
+    counted = training_flops(model, objective, train.batch(np.arange(2)))
+    analytic = analytic_flops(model, spec.input_shape, training=True)
+    write_json(folder / "cost.json", training_cost(counted, analytic, result.samples_seen, result.wall_s, meter))
     sign_files(folder, ["model.safetensors", "model.json"], signing_key(corridor.keys))
     return {"steps": result.steps, "samples_seen": result.samples_seen, "stopped_early": result.stopped_early}

@@ -19,7 +19,7 @@ def report(corridor: Corridor, stage: str, section: Report, made: dict[str, Mani
 
     def work(_: Path) -> dict[str, Any]:
         write_report(corridor, audit, section.language)
-        return {"audit": audit, "files": [f"../../report/{name}" for name in OUTPUTS]}
+        return {"audit": audit, "language": section.language, "files": [f"../../report/{name}" for name in OUTPUTS]}
 
     depends = {
         "section": section.model_dump(mode="json"),

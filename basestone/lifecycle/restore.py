@@ -15,13 +15,21 @@ if TYPE_CHECKING:
 
 def restore(run: RunFolder, stage: str) -> tuple[nn.Module, ImageSpec]:
     """Builds the model that ``stages/<stage>/model.json`` describes and loads its weights, strictly."""
-    from basestone.models.catalogue import MODELS
+    from basestone.models.catalogue import MODELS, rebuild
     from basestone.models.model import load_weights
 
     folder = run.stage(stage)
     description = read_json(folder / "model.json")
     spec = ImageSpec.from_json(description["spec"])
     options = MODELS.options(description["model"]["kind"]).model_validate(description["model"])
-    model = MODELS.build(_without_download(options), spec)
+    model = rebuild(options, spec)
     load_weights(model, folder / "model.safetensors")
     return model.eval(), spec
+
+
+def restore_subject(run: RunFolder, stage: str) -> Subject:
+    """The restored model as an audit sees it: images in, logits out."""
+    from basestone.measures.subject import Subject
+
+    model, spec = restore(run, stage)
+    return Subject(model=model, mean=spec.mean, std=spec.std)

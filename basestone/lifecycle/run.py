@@ -45,6 +45,19 @@ class Run:
         """The report's page."""
         return self.folder.report / "index.html"
 
+    def summary(self) -> dict[str, Any]:
+        """What ``basestone run --json`` prints; ``outcome`` is None where nothing was audited."""
+        manifests = self.folder.manifests()
+        audited = any(manifest.kind == "audit" for manifest in manifests.values())
+        return {
+            "run": str(self.folder.path),
+            "outcome": self.verdicts["outcome"] if audited else None,
+            "verdicts": self.verdicts if audited else None,
+            "language": next((one.facts["language"] for one in manifests.values() if one.kind == "report"), "en"),
+            "wall_s": {stage: manifest.wall_s for stage, manifest in manifests.items()},
+            "report": str(self.report) if self.report.exists() else None,
+        }
+
 
 def run(
     recipe: str | Path,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,8 +22,8 @@ class Finding:
 
 def verify(folder: Path, public_key: Path | None = None) -> list[Finding]:
     """Checks signature, every digest and Merkle root, and recomputes every measurement and verdict from the records."""
-    from basestone.reporting.attest import check_attestation
     from basestone.reporting.keys import load_public
+    from basestone.reporting.verification import check_attestation
 
     run = RunFolder(folder)
     key = load_public(public_key) if public_key else None
@@ -33,13 +34,13 @@ def verify(folder: Path, public_key: Path | None = None) -> list[Finding]:
 def recompute(run: RunFolder) -> list[Finding]:
     """Compares the recorded measurements and verdicts with those that follow from the records."""
     from basestone.lifecycle.assess import judge_records
-    from basestone.standard.profile import StandardInForce
+    from basestone.standard.recorded import read_standard
 
     try:
         audit = run.stage_of_kind("audit")
         manifest, manifests = run.manifest(audit), run.manifests()
         assert manifest is not None
-        standard = StandardInForce.from_json(manifest.facts["standard"])
+        standard = read_standard(manifest.facts["standard"])
         subject = manifests[manifest.facts["subject"]]
         measurements, verdicts = judge_records(run.stage(audit), standard, subject)
         recorded = run.measurements(audit), run.verdicts(audit)
@@ -51,8 +52,21 @@ def recompute(run: RunFolder) -> list[Finding]:
     ]
 
 
-def _compare(name: str, computed: Any, recorded: Any) -> Finding:
-    """Equal as JSON; on a difference the detail names the first entry that differs."""
-    different = [key for key in recorded if _plain(computed.get(key)) != _plain(recorded[key])]
-    detail = f"{', '.join(different)} does not follow from the records" if different else "follows from the records"
-    return Finding(name, ok=not different and computed.keys() == recorded.keys(), detail=detail)
+def _compare(name: str, computed: dict[str, Any], recorded: dict[str, Any]) -> Finding:
+    different = [key for key in {**recorded, **computed} if not _agree(computed.get(key), recorded.get(key))]
+    if different:
+        return Finding(name, ok=False, detail=f"{', '.join(different)} must follow from the records and does not")
+    return Finding(name, ok=True, detail="follows from the records")
+
+
+def _agree(one: Any, other: Any) -> bool:
+    """Equal as JSON, where two floats agree to nine digits: another machine may add in another order."""
+    match one, other:
+        case float(), int() | float():
+            return math.isclose(one, other, rel_tol=1e-9, abs_tol=1e-12)
+        case (list() | tuple(), list() | tuple()):
+            return len(one) == len(other) and all(map(_agree, one, other))
+        case dict(), dict():
+            return one.keys() == other.keys() and all(_agree(one[key], other[key]) for key in one)
+        case _:
+            return one == other

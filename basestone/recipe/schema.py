@@ -26,7 +26,10 @@ else:
     TrackerSection = TRACKERS.union()
     TransformSection = TRANSFORMS.union()
 
-Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]*$", max_length=64)]
+NAME_PATTERN = r"^[a-z0-9][a-z0-9._-]*$"
+Name = Annotated[
+    str, Field(pattern=NAME_PATTERN, max_length=64, description="lower-case letters, digits, '.', '_', '-'")
+]
 
 
 class Pretrain(Strict):
@@ -34,11 +37,9 @@ class Pretrain(Strict):
 
     kind: Literal["pretrain"] = "pretrain"
     model: ModelSection
-    init: InitSection = Field(default_factory=lambda: INITS.options("default")(kind="default"))
-    objective: ObjectiveSection = Field(
-        default_factory=lambda: OBJECTIVES.options("cross_entropy")(kind="cross_entropy")
-    )
-    augment: list[TransformSection] = []
+    init: InitSection = Field(default={"kind": "default"}, validate_default=True)  # of the union's own class
+    objective: ObjectiveSection = Field(default={"kind": "cross_entropy"}, validate_default=True)
+    augment: list[TransformSection] = Field(default=[])
     fit: FitOptions
 
 
@@ -70,7 +71,7 @@ class Audit(Strict):
     declare: dict[str, float | dict[str, float]] = Field(
         default={}, description="Thresholds by clause, e.g. {GEN-1: 0.9}; by criterion where a clause has several."
     )
-    waive: list[Waiver] = []
+    waive: list[Waiver] = Field(default=[])
     samples: SampleSizes = SampleSizes()
     batch_size: PositiveInt = 250
 
@@ -95,12 +96,33 @@ class Recipe(Strict):
     seed: NaturalInt = 0
     data: DataOptions
     stages: dict[Name, StageSection]
-    tracking: list[TrackerSection] = []
+    tracking: list[TrackerSection] = Field(default=[])
 
 
 def json_schema() -> dict[str, Any]:
-    """The JSON Schema (2020-12) of a recipe file, for editors."""
-    return Recipe.model_json_schema() | {
+    """The JSON Schema (2020-12) of a recipe file, for editors: with ``extends``, and stages whose id is their kind.
+
+    A recipe that extends another may leave out what the base says at the top; deeper gaps an editor cannot judge.
+    """
+    schema = Recipe.model_json_schema()
+    extends = {"type": "string", "description": "The recipe that this one changes: a path or a shipped example."}
+    properties: dict[str, Any] = {"extends": extends, **schema["properties"]}
+    named: dict[str, Any] = properties["stages"].pop("patternProperties")
+    explicit: dict[str, Any] = {"required": ["kind"], **named[NAME_PATTERN]}
+    kinds: dict[str, str] = explicit["discriminator"]["mapping"]
+    properties["stages"] |= {
+        "properties": {
+            kind: {"if": {"required": ["kind"]}, "then": explicit, "else": {"$ref": reference}}
+            for kind, reference in kinds.items()
+        },
+        "additionalProperties": explicit,
+        "propertyNames": {"pattern": NAME_PATTERN, "maxLength": 64},
+    }
+    return schema | {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "Basestone recipe",
+        "properties": properties,
+        "required": [],
+        "if": {"not": {"required": ["extends"]}},
+        "then": {"required": schema["required"]},
     }

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 
@@ -87,4 +86,4 @@ def test_broken_json_says_what_to_do(tmp_path):
 def test_nan_is_never_written(tmp_path):
     with pytest.raises(ValueError, match="Out of range float"):
         write_json(tmp_path / "x.json", {"value": float("nan")})
-    assert os.listdir(tmp_path) == []
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,63 @@
+"""Data with a known fault, made from scikit-learn's digits: the standard must find it (``standard selftest``)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from basestone.core.artifact import write_atomically
+from basestone.core.seed import numpy_generator
+from basestone.data.export import png_bytes
+from basestone.data.readers.digits import DigitsSource
+
+TEST_SHARE = 0.2
+LEAKED_SHARE = 0.25
+TEXTURE_LEVELS = 5  # grey levels of 255; the mildest noise of the corruptions has a deviation of about 20
+
+
+def leaked_digits(folder: Path) -> None:
+    """Writes ``train.parquet`` and ``test.parquet``; a quarter of test also stands in train, half of that brighter."""
+    images, labels = _digits()
+    order = numpy_generator(0, "planted", "leaked").permutation(len(images))
+    test, train = np.split(order, [round(TEST_SHARE * len(order))])
+    leaked = test[: round(LEAKED_SHARE * len(test))]
+    copies = images[leaked].copy()
+    copies[::2] = np.clip(copies[::2].astype(np.int64) + 25, 0, 255).astype(np.uint8)
+    _write(folder / "train.parquet", np.concatenate([images[train], copies]), labels[np.concatenate([train, leaked])])
+    _write(folder / "test.parquet", images[test], labels[test])
+
+
+def textured_digits(folder: Path) -> None:
+    """Writes the same two files; here the label is only a faint texture, one a class, on a smooth random ground."""
+    generator = numpy_generator(0, "planted", "textured")
+    _, labels = _digits()
+    textures = generator.choice([-TEXTURE_LEVELS, TEXTURE_LEVELS], size=(10, 8, 8))
+    grounds = np.stack([_ground(generator) for _ in labels])
+    images = np.clip(grounds + textures[labels], 0, 255).astype(np.uint8)[:, None]
+    cut = round(TEST_SHARE * len(images))
+    _write(folder / "train.parquet", images[cut:], labels[cut:])
+    _write(folder / "test.parquet", images[:cut], labels[:cut])
+
+
+def _ground(generator: np.random.Generator) -> NDArray[np.int64]:
+    coarse = Image.fromarray(generator.integers(40, 216, size=(3, 3), dtype=np.uint8))
+    return np.asarray(coarse.resize((8, 8), Image.Resampling.BICUBIC)).astype(np.int64)
+
+
+def _digits() -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    rows = list(DigitsSource().rows("train", []))
+    return np.stack([np.asarray(row.image) for row in rows]), np.array([row.label for row in rows], dtype=np.int64)
+
+
+def _write(path: Path, images: NDArray[np.uint8], labels: NDArray[Any]) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    cells = [{"bytes": png_bytes(image), "path": None} for image in images]
+    kind = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
+    table = pa.table({"image": pa.array(cells, type=kind), "label": pa.array(labels)})
+    write_atomically(path, lambda temporary: pq.write_table(table, temporary))

@@ -1,0 +1,89 @@
+"""Random changes of a batch of images, on tensors and for the whole batch at once.
+
+A Python loop over images costs more than the pixels it moves; here each image's own random offset is an index, and the
+batch is changed by a few tensor operations (``benchmarks/bench_input.py`` measures it). Images are N×C×H×W and
+normalised, so zero is the mean colour. All randomness comes from the generator.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from basestone.core.contracts import Transform
+from basestone.core.registry import Fraction, NaturalInt, PositiveInt, Registry
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
+
+def pad_crop(*, padding: NaturalInt = 4, mode: Literal["reflect", "zero"] = "reflect") -> Transform:
+    """Pad each side and cut a window of the old size at a random place, one place an image (He et al. 2016, §4.2).
+
+    ``padding`` is in pixels; ``reflect`` mirrors the border and needs ``padding`` below the image's side, ``zero``
+    fills with the mean colour.
+    """
+
+    def transform(images: Tensor, generator: torch.Generator) -> Tensor:
+        import torch
+
+        n, _, height, width = images.shape
+        padded = _padded(images, padding, mode)
+        windows = padded.unfold(2, height, 1).unfold(3, width, 1).permute(0, 2, 3, 1, 4, 5)  # a view: no pixel is moved
+        down, right = torch.randint(2 * padding + 1, (2, n), generator=generator)
+        return windows[torch.arange(n), down, right]
+
+    return transform
+
+
+def _padded(images: Tensor, padding: int, mode: str) -> Tensor:
+    from torch.nn.functional import pad
+
+    side = min(images.shape[-2:])
+    if mode == "reflect" and padding >= side:
+        raise ValueError(
+            f"pad_crop.padding must be below the image's side of {side} pixels to reflect; got {padding}. "
+            "Lower it, or set mode: zero."
+        )
+    return pad(images, (padding,) * 4, mode="reflect" if mode == "reflect" else "constant")
+
+
+def flip(*, probability: Fraction = 0.5) -> Transform:
+    """Mirror left and right with this probability, each image on its own."""
+
+    def transform(images: Tensor, generator: torch.Generator) -> Tensor:
+        import torch
+
+        chosen = torch.rand(len(images), generator=generator) < probability
+        return torch.where(chosen[:, None, None, None], images.flip(-1), images)
+
+    return transform
+
+
+def cutout(*, size: PositiveInt = 8) -> Transform:
+    """Set one square of ``size`` × ``size`` pixels an image to the mean colour (DeVries & Taylor 2017).
+
+    The square's centre is uniform over the pixels, so that it may reach over the border and then hides less, as in the
+    paper: every pixel, the corners too, stays visible most of the time.
+    """
+
+    def transform(images: Tensor, generator: torch.Generator) -> Tensor:
+        n, _, height, width = images.shape
+        rows = _band(n, height, size, generator)
+        columns = _band(n, width, size, generator)
+        hidden = rows[:, None, :, None] & columns[:, None, None, :]
+        return images * ~hidden
+
+    return transform
+
+
+def _band(n: int, length: int, size: int, generator: torch.Generator) -> Tensor:
+    """N×length booleans: ``size`` neighbours about a random centre, cut off at the ends."""
+    import torch
+
+    start = torch.randint(length, (n, 1), generator=generator) - size // 2
+    position = torch.arange(length)
+    return (position >= start) & (position < start + size)
+
+
+TRANSFORMS: Registry[Transform] = Registry("transform", {"pad_crop": pad_crop, "flip": flip, "cutout": cutout})

@@ -1,0 +1,67 @@
+"""Forecast: time the model on a handful of images, and let the standard say what that means for the whole audit."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from basestone.recipe.schema import Audit
+
+if TYPE_CHECKING:
+    from basestone.data.dataset import ImageSplit
+    from basestone.measures.subject import Subject
+    from basestone.standard.plan import CostModel
+    from basestone.standard.profile import StandardInForce
+
+REHEARSED = 8  # images whose 75 corruptions are timed
+
+
+def forecast_audit(
+    section: Audit, standard: StandardInForce, subject: Subject, test: ImageSplit, counts: dict[str, int]
+) -> dict[str, Any]:
+    """The plan of one audit: what each clause can decide with ``counts`` samples, seconds and bytes."""
+    from basestone.standard.plan import plan
+
+    available = sample_sizes(section, counts)
+    return plan(standard, available, rehearse(subject, test, section.batch_size, available))
+
+
+def sample_sizes(section: Audit, counts: dict[str, int]) -> dict[str, int]:
+    """How many samples each record will hold."""
+    wanted, test = section.samples, counts["test"]
+    tested = min(wanted.test or test, test)
+    return {
+        "clean_test": tested,
+        "clean_train": min(wanted.train or counts["train"], counts["train"]),
+        "corrupted": min(wanted.corruptions or tested, tested),
+        "duplicates": test,
+        "latency": wanted.latency_runs,
+        "replay": min(wanted.replay, tested),
+    }
+
+
+def rehearse(subject: Subject, test: ImageSplit, batch_size: int, available: dict[str, int]) -> CostModel:
+    """Times a full batch, a single image and a few corrupted images on this machine, now."""
+    import numpy as np
+
+    from basestone.measures.energy import EnergyMeter
+    from basestone.measures.machine import median_seconds
+    from basestone.measures.subject import collect_corrupted, to_unit
+    from basestone.standard.plan import CostModel
+
+    size = min(batch_size, len(test))
+    images = to_unit(test.raw(np.arange(size)))
+    with EnergyMeter() as meter:
+        batch, single = (median_seconds(lambda part=part: subject.logits(part)) for part in (images, images[:1]))
+    few = np.arange(min(REHEARSED, len(test)))
+    corrupted = median_seconds(
+        lambda: collect_corrupted(subject, test.raw, test.targets, few, seed=0, batch_size=size), rounds=1
+    )
+    per_image = batch / size
+    extra = max(0.0, corrupted / len(few) - 75 * per_image)
+    return CostModel(
+        seconds_per_image=per_image,
+        seconds_single=single,
+        bytes_model=meter.peak_memory_bytes,
+        batch_size=size,
+        fixed_seconds={"corrupted": extra * available["corrupted"]},
+    )

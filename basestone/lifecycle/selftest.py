@@ -1,0 +1,111 @@
+"""Self-test: does the standard fail what it must, and leave alone what is sound?
+
+Each case is a recipe under ``recipe/selftest``, trained and audited like any other; what cannot be said in a recipe is
+planted here: data with a known fault, or a model that is changed after training.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from basestone.core.artifact import digest_files
+from basestone.core.contracts import Tracker
+from basestone.core.run import RunFolder
+from basestone.lifecycle.environment import keys_folder
+from basestone.lifecycle.keys import signing_key
+from basestone.lifecycle.run import run
+from basestone.recipe.compose import SELFTEST
+
+VARIABLE = "BASESTONE_SELFTEST"
+
+
+@dataclass(frozen=True)
+class Plant:
+    """What is done before training (given a folder for data) and after it (given the run)."""
+
+    before: Callable[[Path], object] | None = None
+    after: Callable[[RunFolder], object] | None = None
+
+
+def selftest(folder: Path, tracker: Tracker | None = None) -> dict[str, Any]:
+    """Runs every case in ``folder`` and compares its verdicts with its fate; ``right`` says whether all agree."""
+    from basestone.standard.selftest import kill_matrix, load_cases
+
+    cases = load_cases()
+    with _planted_data(folder):
+        verdicts = {case.id: trial(case.id, folder, tracker) for case in cases}
+    return kill_matrix(cases, verdicts).to_json()
+
+
+def trial(case: str, folder: Path, tracker: Tracker | None = None) -> dict[str, Any]:
+    """Trains and audits one case from the start; its ``verdicts.json``."""
+    plant, out = PLANTS.get(case, Plant()), folder / case
+    shutil.rmtree(out / "stages", ignore_errors=True)
+    if plant.before:
+        plant.before(out / "data")
+    overrides = ["seed=1"] if case == "healthy-other-seed" else []
+    recipe = SELFTEST / f"{case.removesuffix('-other-seed')}.yaml"
+    run(recipe, overrides=overrides, out=out, until="pretrain", tracker=tracker)
+    if plant.after:
+        plant.after(RunFolder(out))
+    return run(recipe, overrides=overrides, out=out, until="audit", tracker=tracker).verdicts
+
+
+@contextmanager
+def _planted_data(folder: Path) -> Iterator[None]:
+    """Lets the recipes find the planted data; the variable is put back afterwards."""
+    before = os.environ.get(VARIABLE)
+    os.environ[VARIABLE] = str(folder.resolve())
+    try:
+        yield
+    finally:
+        os.environ.pop(VARIABLE)
+        if before is not None:
+            os.environ[VARIABLE] = before
+
+
+def _leak(folder: Path) -> None:
+    from basestone.data.planted import leaked_digits
+
+    leaked_digits(folder)
+
+
+def _texture(folder: Path) -> None:
+    from basestone.data.planted import textured_digits
+
+    textured_digits(folder)
+
+
+def _sharpen(run_folder: RunFolder) -> None:
+    """Sharpens the head and signs the result: a bad model, but an authentic one."""
+    from basestone.models.sabotage import sharpen
+    from basestone.reporting.attest import sign_files
+
+    folder = run_folder.stage("pretrain")
+    manifest = run_folder.manifest("pretrain")
+    if manifest is None:
+        return
+    sharpen(folder / "model.safetensors")
+    sign_files(folder, ["model.safetensors", "model.json"], signing_key(keys_folder()))
+    files = digest_files(folder, manifest.files)
+    replace(manifest, files=files).write(folder)
+
+
+def _tamper(run_folder: RunFolder) -> None:
+    from basestone.models.sabotage import flip_byte
+
+    flip_byte(run_folder.stage("pretrain") / "model.safetensors")
+
+
+PLANTS = {
+    "leaked": Plant(before=_leak),
+    "brittle": Plant(before=_texture),
+    "overconfident": Plant(after=_sharpen),
+    "tampered": Plant(after=_tamper),
+}

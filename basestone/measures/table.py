@@ -1,0 +1,54 @@
+"""Every measure by name, and the one way to take it: a failed measurement is never a number."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+from basestone.core.errors import UsageError, did_you_mean
+from basestone.core.evidence import Measurement, NotMeasured, Records, RecordsMissing
+from basestone.measures import accuracy, calibration, efficiency, integrity, leakage
+from basestone.measures.robustness import retention
+
+MEASURES: dict[str, Callable[[Records], Measurement]] = {
+    "accuracy": accuracy.accuracy,
+    "accuracy_over_baseline": accuracy.accuracy_over_baseline,
+    "accuracy_gap": accuracy.accuracy_gap,
+    "calibration_error": calibration.calibration_error,
+    "leakage_rate": leakage.leakage_rate,
+    "corruption_retention_mean": retention.corruption_retention_mean,
+    "corruption_retention_worst": retention.corruption_retention_worst,
+    "latency_p99": efficiency.latency_p99,
+    "training_flops_error": efficiency.training_flops_error,
+    "training_record_complete": efficiency.training_record_complete,
+    "inference_flops": efficiency.inference_flops,
+    "inference_memory": efficiency.inference_memory,
+    "inference_energy": efficiency.inference_energy,
+    "safe_files": integrity.safe_files,
+    "signed_files": integrity.signed_files,
+    "replay_agreement": integrity.replay_agreement,
+}
+
+
+def measure(name: str, records: Records) -> Measurement | NotMeasured:
+    """Takes one measure from the records of an audit.
+
+    ``NotMeasured`` with the reason when records are missing or cannot be what they claim, and when the value or a bound
+    is not finite. UsageError when there is no such measure.
+    """
+    if name not in MEASURES:
+        raise UsageError(f"There is no measure '{name}'.{did_you_mean(name, MEASURES)}")
+    try:
+        found = MEASURES[name](records)
+    except RecordsMissing as error:
+        return NotMeasured(measure=name, reason=str(error))
+    except KeyError as error:
+        return NotMeasured(measure=name, reason=f"the records must have the column or field {error} and have none")
+    except (TypeError, ValueError) as error:
+        return NotMeasured(measure=name, reason=f"the records cannot be measured: {error}")
+    if not all(map(math.isfinite, (found.value, found.interval.lower, found.interval.upper))):
+        return NotMeasured(
+            measure=name,
+            reason=f"the result must be finite; got {found.value} in {found.interval.lower} to {found.interval.upper}",
+        )
+    return found

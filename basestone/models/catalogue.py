@@ -1,0 +1,154 @@
+"""What a recipe may say under ``model`` and ``init``: the tables, and nothing that imports torch.
+
+Every model maps N×C×H×W float32 images to N×K logits, for one channel or more and any number of classes K. Building is
+a pure function of the recipe: it neither reads nor moves the global random state. The door builds, then initialises.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated
+
+from annotated_types import Len
+
+from basestone.core.registry import (
+    NaturalInt,
+    OpenFraction,
+    PositiveFloat,
+    PositiveInt,
+    Registry,
+    Section,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from torch import nn
+
+    from basestone.core.spec import ImageSpec
+
+Widths = Annotated[list[PositiveInt], Len(min_length=1, max_length=8)]
+
+
+def small_cnn(
+    spec: ImageSpec,
+    *,
+    widths: Widths = [32, 64, 128],  # noqa: B006  the schema copies it, and nothing here changes it
+    blocks: NaturalInt = 1,
+    drop_rate: OpenFraction = 0.0,
+) -> nn.Module:
+    """A small residual network of our own, for 8- to 64-pixel images on a CPU.
+
+    ``widths``: channels of each stage, the resolution halves between stages; ``blocks``: residual blocks a stage;
+    ``drop_rate``: dropout before the classifier.
+    """
+    from basestone.models.own.small_cnn import SmallCNN
+    from basestone.models.stem import check_input
+
+    with _own_randomness():
+        module = SmallCNN(spec.channels, spec.num_classes, list(widths), blocks, drop_rate)
+    return check_input(module, spec, "small_cnn", small_input=True)
+
+
+def timm(
+    spec: ImageSpec,
+    *,
+    name: str,
+    small_input: bool = False,
+    pretrained: bool = False,
+    drop_rate: OpenFraction = 0.0,
+) -> nn.Module:
+    """Any image classifier of the timm library by its name, e.g. resnet18, inception_v4.
+
+    ``small_input``: a stem for 32-pixel images (ResNet and Inception families); ``pretrained``: download weights, of
+    which layers that fit no longer (head, new stem) are left out; ``drop_rate``: dropout before the classifier.
+    """
+    from basestone.models.sources import timm as source
+    from basestone.models.stem import check_input
+
+    with _own_randomness():
+        module = source.build(spec, name, small_input=small_input, pretrained=pretrained, drop_rate=drop_rate)
+    return check_input(module, spec, f"timm '{name}'", small_input=small_input)
+
+
+def torchvision(spec: ImageSpec, *, name: str, small_input: bool = False, pretrained: bool = False) -> nn.Module:
+    """Any image classifier of torchvision by its name, e.g. resnet18, alexnet, inception_v3 (no auxiliary head).
+
+    ``small_input``: a stem for 32-pixel images (ResNet, AlexNet, Inception v3); ``pretrained``: download weights, of
+    which layers that fit no longer (head, new stem) are left out.
+    """
+    from basestone.models.sources import torchvision as source
+    from basestone.models.stem import check_input
+
+    with _own_randomness():
+        module = source.build(spec, name, small_input=small_input, pretrained=pretrained)
+    return check_input(module, spec, f"torchvision '{name}'", small_input=small_input)
+
+
+def default(module: nn.Module, seed: int) -> None:
+    """Each layer's own rule (its reset_parameters): Kaiming-uniform with a = √5 for convolutions and linear layers."""
+    from basestone.models import initialise
+
+    initialise.default(module, seed)
+
+
+def kaiming(module: nn.Module, seed: int, *, zero_init_residual: bool = False) -> None:
+    """He normal, fan-out, for ReLU: std = √(2 / fan_out) (arXiv:1502.01852).
+
+    ``zero_init_residual``: the last norm weight of every residual block is 0, so that each starts as the identity
+    (arXiv:1706.02677, section 5.1).
+    """
+    from basestone.models import initialise
+
+    initialise.kaiming(module, seed, zero_init_residual=zero_init_residual)
+
+
+def xavier(module: nn.Module, seed: int, *, gain: PositiveFloat = 1.0) -> None:
+    """Glorot uniform: variance gain² · 2 / (fan_in + fan_out) (Glorot and Bengio 2010, equation 16)."""
+    from basestone.models import initialise
+
+    initialise.xavier(module, seed, gain=gain)
+
+
+def orthogonal(module: nn.Module, seed: int, *, gain: PositiveFloat = 1.0) -> None:
+    """Orthogonal rows (or columns, the fewer of both) of length ``gain`` (arXiv:1312.6120)."""
+    from basestone.models import initialise
+
+    initialise.orthogonal(module, seed, gain=gain)
+
+
+def truncated_normal(module: nn.Module, seed: int, *, std: PositiveFloat = 0.02) -> None:
+    """A normal of deviation ``std``, cut off at two deviations; what is left has a deviation of 0.880 · std."""
+    from basestone.models import initialise
+
+    initialise.truncated_normal(module, seed, std=std)
+
+
+MODELS: Registry[nn.Module] = Registry("model", {"small_cnn": small_cnn, "timm": timm, "torchvision": torchvision})
+
+INITS: Registry[None] = Registry(
+    "init",
+    {
+        "default": default,
+        "kaiming": kaiming,
+        "xavier": xavier,
+        "orthogonal": orthogonal,
+        "truncated_normal": truncated_normal,
+    },
+)
+
+
+def rebuild(section: Section, spec: ImageSpec) -> nn.Module:
+    """The architecture of ``section`` for weights that will be loaded: as ``MODELS.build``, but never a download."""
+    offline = {"pretrained": False} if getattr(section, "pretrained", False) else {}
+    return MODELS.build(section.model_copy(update=offline), spec)
+
+
+@contextmanager
+def _own_randomness() -> Iterator[None]:
+    """Libraries draw initial values while they build: give them a stream of their own, the same each time."""
+    import torch
+
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(0)
+        yield

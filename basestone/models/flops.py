@@ -1,0 +1,66 @@
+"""FLOPs from the shapes of layers: a count of our own, against which PyTorch's counter is checked (clause CST-1).
+
+One multiply-accumulate (MAC) is two FLOPs. Counted are convolutions, linear layers and the two products of attention;
+norms, activations and pooling are not (about 1 % of a convolutional network), as in PyTorch's counter and in published
+tables. Backward: a layer's weight gradient costs as much as its forward pass, and so does the gradient for its input;
+each counts only where something asks for it, so that frozen layers and the first layer come out right.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from torch import Tensor, nn
+from torch.nn.modules.conv import _ConvNd, _ConvTransposeNd  # pyright: ignore[reportPrivateUsage]
+
+from basestone.models.meta import meta_copy, meta_input
+
+_SAMPLES = 2  # batch norm cannot train on one
+
+
+def analytic_flops(module: nn.Module, input_shape: tuple[int, ...], *, training: bool = False) -> int:
+    """FLOPs (2 × MAC) of one sample: the forward pass, or with ``training`` one forward and backward pass."""
+    counts: list[int] = []
+
+    def count(layer: nn.Module, inputs: tuple[Tensor, ...], output: Any) -> None:
+        forward, backward = _flops(layer, inputs[0], output[0] if isinstance(output, tuple) else output)
+        counts.append(forward + backward if training else forward)
+
+    twin = meta_copy(module, training=training)
+    for layer in twin.modules():
+        if isinstance(layer, (_ConvNd, nn.Linear, nn.MultiheadAttention)) or _is_attention(layer):
+            layer.register_forward_hook(count)
+    twin(meta_input(input_shape, _SAMPLES))
+    return sum(counts) // _SAMPLES
+
+
+def _flops(layer: nn.Module, x: Tensor, y: Tensor) -> tuple[int, int]:
+    """Forward and backward of one call of a layer with input ``x`` and output ``y``."""
+    if isinstance(layer, (_ConvNd, nn.Linear)):
+        forward = _convolution(layer, x, y) if isinstance(layer, _ConvNd) else 2 * y.numel() * layer.in_features
+        return forward, forward * (layer.weight.requires_grad + x.requires_grad)
+    forward = _attention(layer, x)
+    return forward, 2 * forward * y.requires_grad
+
+
+def _convolution(layer: _ConvNd, x: Tensor, y: Tensor) -> int:
+    """Each output element sums over a kernel of input channels; transposed, each input element spreads over one."""
+    kernel = math.prod(layer.kernel_size)
+    if isinstance(layer, _ConvTransposeNd):
+        return 2 * x.numel() * kernel * layer.out_channels // layer.groups
+    return 2 * y.numel() * kernel * layer.in_channels // layer.groups
+
+
+def _attention(layer: nn.Module, x: Tensor) -> int:
+    """Query times key and weights times value: per input element, two MACs for each token."""
+    if not isinstance(layer, nn.MultiheadAttention):
+        return 4 * x.numel() * x.shape[-2]
+    tokens = x.shape[1] if layer.batch_first else x.shape[0]
+    projections = 4 * layer.embed_dim  # query, key, value and output, which it does not call as layers
+    return x.numel() * (4 * tokens + 2 * projections)
+
+
+def _is_attention(layer: nn.Module) -> bool:
+    """Self-attention as timm writes it; its ``qkv`` and output layers are counted as the linear layers they are."""
+    return hasattr(layer, "qkv") and hasattr(layer, "num_heads")

@@ -1,0 +1,1 @@
+"""Architectures written here, one a file. Those of a library come through ``sources``."""

@@ -1,0 +1,141 @@
+"""What must hold between the sections of a recipe, as far as it can be known without torch and without opening data.
+
+Each rule yields faults with the path of what has to change; the place is filled in later.
+"""
+
+from __future__ import annotations
+
+import glob
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from basestone.core.errors import Fault, did_you_mean
+from basestone.core.registry import Section
+from basestone.data.options import DataOptions
+from basestone.recipe.document import as_mapping
+from basestone.recipe.schema import Audit, Pretrain, Recipe, Report
+
+NEEDS = {"audit": "pretrain", "report": "audit"}  # stage kind → the kind that must come before it
+OWN_SIDE = {"sklearn_digits": 8, "cifar_binary": 32, "cifar_python": 32}  # pixels, before data.image_size
+WITHOUT_VALIDATION = ("sklearn_digits", "cifar_binary", "cifar_python")
+
+
+def broken_rules(recipe: Recipe, raw: dict[str, Any]) -> Iterator[Fault]:
+    """Every rule that ``recipe`` breaks. Its sections may be incomplete; ``raw`` is what was written."""
+    yield from _order(raw)
+    data: DataOptions | None = getattr(recipe, "data", None)
+    if data is not None:
+        yield from _files(data, raw)
+    for name, stage in recipe.stages.items():
+        path = f"stages.{name}"
+        if isinstance(stage, Pretrain):
+            yield from _warmup(stage, path)
+            if data is not None:
+                yield from _sides(stage, data, path)
+                yield from _early_stop(stage, data, path)
+        if isinstance(stage, Audit):
+            yield from _reference(raw, name, "subject", stage.subject, "pretrain")
+        if isinstance(stage, Report):
+            yield from _reference(raw, name, "audit", stage.audit, "audit")
+
+
+def _kinds(raw: dict[str, Any]) -> dict[str, Any]:
+    """Stage id → kind, in order, for all that was written."""
+    return {name: as_mapping(stage).get("kind") for name, stage in as_mapping(raw.get("stages")).items()}
+
+
+def _order(raw: dict[str, Any]) -> Iterator[Fault]:
+    """A stage works on what an earlier one made."""
+    if raw.get("stages") == {}:
+        yield Fault(path="stages", message="must hold at least one stage, e.g. pretrain, audit, report.")
+    seen: set[Any] = set()
+    for name, kind in _kinds(raw).items():
+        needed = NEEDS.get(kind)
+        if needed and needed not in seen:
+            article = "an" if kind[0] in "ae" else "a"
+            yield Fault(
+                path=f"stages.{name}", message=f"{article} {kind} needs a stage of kind {needed} before it. Add one."
+            )
+        seen.add(kind)
+
+
+def _reference(raw: dict[str, Any], name: str, key: str, named: str | None, kind: str) -> Iterator[Fault]:
+    """A stage that is named must stand earlier and make what is wanted."""
+    if named is None:
+        return
+    kinds = _kinds(raw)
+    earlier = list(kinds)[: list(kinds).index(name)]
+    fitting = [stage for stage in earlier if kinds[stage] == kind]
+    if named not in fitting:
+        hint = did_you_mean(named, fitting)
+        yield Fault(
+            path=f"stages.{name}.{key}", message=f"must name an earlier stage of kind {kind}; got '{named}'.{hint}"
+        )
+
+
+def _warmup(stage: Pretrain, path: str) -> Iterator[Fault]:
+    warmup, steps = _option(stage.fit.schedule, "warmup_steps"), stage.fit.max_steps
+    if warmup is not None and steps is not None and warmup >= steps:
+        yield Fault(
+            path=f"{path}.fit.schedule.warmup_steps",
+            message=f"must be below fit.max_steps ({steps}); got {warmup}. Lower it, or train longer.",
+        )
+
+
+def _sides(stage: Pretrain, data: DataOptions, path: str) -> Iterator[Fault]:
+    """Transforms that reach further than the image."""
+    side = data.image_size or OWN_SIDE.get(data.source.kind)
+    for index, transform in enumerate(stage.augment if side else ()):
+        here = f"{path}.augment.{index}"
+        padding, size = _option(transform, "padding"), _option(transform, "size")
+        if padding is not None and side is not None and padding >= side and _option(transform, "mode") == "reflect":
+            hint = "Lower it, or set mode: zero."
+            yield Fault(
+                path=f"{here}.padding",
+                message=f"must be below the image's side of {side} pixels; got {padding}. {hint}",
+            )
+        if transform.kind == "cutout" and size is not None and side is not None and size > side:
+            yield Fault(
+                path=f"{here}.size", message=f"must be at most the image's side of {side} pixels; got {size}. Lower it."
+            )
+
+
+def _early_stop(stage: Pretrain, data: DataOptions, path: str) -> Iterator[Fault]:
+    """Convergence is judged on a validation split, which only some sources bring."""
+    own = "validation" in (_option(data.source, "files") or {}) or data.source.kind not in (
+        *WITHOUT_VALIDATION,
+        "parquet",
+    )
+    if stage.fit.early_stop is not None and data.split.validation is None and not own:
+        yield Fault(
+            path=f"{path}.fit.early_stop",
+            message="needs a validation split, and there is none. Set data.split.validation, e.g. to 0.1.",
+        )
+
+
+def _files(data: DataOptions, raw: dict[str, Any]) -> Iterator[Fault]:
+    """Data that are named must be there. A path with a variable that is not set has its own fault already."""
+    files: dict[str, str] = _option(data.source, "files") or {}
+    if data.source.kind == "parquet" and "train" not in files:
+        yield Fault(path="data.source.files", message="must name the files of the split 'train'. Add: train: PATH")
+    for split, pattern in files.items():
+        if "${" not in pattern and not glob.glob(pattern):  # noqa: PTH207 (Path.glob takes no absolute pattern)
+            yield _absent(f"data.source.files.{split}", "a file, or a pattern that finds one", pattern, raw)
+    root = _option(data.source, "root")
+    if root is not None and "${" not in root and not Path(root).is_dir():
+        yield _absent("data.source.root", "a folder", root, raw)
+
+
+def _absent(path: str, what: str, found: str, raw: dict[str, Any]) -> Fault:
+    written: Any = raw
+    for key in path.split("."):
+        written = written[key]
+    start = str(written).partition("}")[0].removeprefix("${")
+    cause = f" The recipe says '{written}': is {start} the right folder?" if str(written).startswith("${") else ""
+    return Fault(path=path, message=f"must be {what}, and '{found}' is not there.{cause}")
+
+
+def _option(section: Section, name: str) -> Any:
+    """An option that only some kinds have."""
+    return getattr(section, name, None)

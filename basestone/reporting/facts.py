@@ -1,0 +1,169 @@
+"""The report's plain facts: data, model, training, cost, environment, as rows of a name and a value."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from basestone.reporting.numbers import DASH, count, duration, quantity
+from basestone.reporting.strings import Text, both, say
+from basestone.reporting.view import ReportView
+
+SPLITS = ("train", "validation", "test")
+
+
+@dataclass(frozen=True)
+class Fact:
+    """One row; ``code`` sets the value in a fixed-width face."""
+
+    label: Text
+    value: Text
+    code: bool = False
+
+
+@dataclass(frozen=True)
+class SplitTable:
+    """Samples per class and split, with their totals: ``rows`` are (class, counts in the order of ``splits``)."""
+
+    splits: tuple[Text, ...]
+    totals: tuple[int, ...]
+    rows: tuple[tuple[str, tuple[int | None, ...]], ...]
+
+
+def dataset_facts(view: ReportView) -> list[Fact]:
+    """Where the data came from and what they are."""
+    card = view.card
+    spec = card.get("spec", {})
+    rows = [_fact("source", source_text(view))]
+    if spec:
+        rows.append(_fact("image_size", f"{spec['channels']} × {spec['height']} × {spec['width']}"))
+        rows.append(_fact("num_classes", str(len(view.class_names))))
+    if copies := card.get("duplicates"):
+        rows.append(
+            Fact(say("copies"), say("copies_found", **{key: copies[key] for key in ("checked", "exact", "near")}))
+        )
+    groups = {name for split in card.get("splits", {}).values() for name in split.get("groups", {})}
+    rows += [Fact(both(name), both(_groups(card, name))) for name in sorted(groups)]
+    if "content" in card:
+        rows.append(_fact("content_digest", card["content"], code=True))
+    return rows
+
+
+def source_text(view: ReportView) -> str:
+    """The data's source on one line; of a path only the file's name, as folders say where someone lives."""
+    return section_text(_without_folders(view.recipe.get("data", {}).get("source", {})))
+
+
+def split_table(view: ReportView) -> SplitTable | None:
+    """How many samples of each class each split holds, or None where the card does not say."""
+    splits = view.card.get("splits", {})
+    present = [name for name in (*SPLITS, *splits) if name in splits]
+    present = list(dict.fromkeys(present))
+    if not present:
+        return None
+    classes = {name: splits[name].get("classes", {}) for name in present}
+    return SplitTable(
+        splits=tuple(say(f"split_{name}") if name in SPLITS else both(name) for name in present),
+        totals=tuple(int(splits[name]["count"]) for name in present),
+        rows=tuple((label, tuple(classes[name].get(label) for name in present)) for label in view.class_names),
+    )
+
+
+def training_facts(view: ReportView) -> list[Fact]:
+    """The audited model and how it was trained, from its recipe section and its stage's manifest."""
+    stage = view.recipe.get("stages", {}).get(view.subject, {})
+    fit, made = stage.get("fit", {}), view.manifests[view.subject].facts
+    rows = [_fact("task", view.task.replace("_", " "))]
+    rows += [_fact(key, section_text(stage[key])) for key in ("model",) if key in stage]
+    augment = ", ".join(section_text(item) for item in stage.get("augment", []))
+    rows.append(Fact(say("augment"), both(augment) if augment else say("none")))
+    rows += [_fact(key, section_text(fit[key])) for key in ("optimizer", "schedule") if key in fit]
+    rows += [_fact(key, str(fit[key])) for key in ("precision", "batch_size") if key in fit]
+    rows += [_fact(key, count(made[key])) for key in ("steps", "samples_seen") if key in made]
+    if "stopped_early" in made:
+        rows.append(Fact(say("stopped_early"), say("yes" if made["stopped_early"] else "no")))
+    rows.append(_fact("seed", str(view.recipe.get("seed", 0))))
+    rows.append(_fact("digest", view.subject_sha256, code=True))
+    return rows
+
+
+def cost_facts(view: ReportView) -> list[Fact]:
+    """What training and one prediction cost; energy with the method by which it was obtained."""
+    train, infer = view.facts.get("training_cost", {}), view.facts.get("inference_cost", {})
+    return [
+        _fact("train_flops", quantity(train.get("flops_counted"), "FLOP")),
+        _fact("train_time", duration(train["wall_s"]) if train.get("wall_s") else DASH),
+        _fact("train_energy", _energy(train.get("energy_j"), train.get("energy_method"))),
+        _fact("train_memory", quantity(train.get("peak_memory_bytes"), "B")),
+        _fact("infer_flops", quantity(infer.get("flops_per_sample"), "FLOP")),
+        _fact("infer_memory", quantity(infer.get("peak_memory_bytes"), "B")),
+        _fact("infer_energy", _energy(infer.get("joules_per_sample"), infer.get("energy_method"))),
+    ]
+
+
+def environment_facts(view: ReportView) -> list[Fact]:
+    """The machine and the versions."""
+    found = view.environment
+    software = [
+        f"Basestone {found.get('basestone', '')}",
+        f"Python {found.get('python', '')}",
+        found.get("platform", ""),
+    ]
+    libraries = ", ".join(f"{name} {version}" for name, version in found.get("libraries", {}).items())
+    return [
+        _fact("software", " · ".join(str(part) for part in software if part)),
+        _fact("machine", str(found.get("processor", DASH))),
+        _fact("cores", str(found.get("cores", DASH))),
+        _fact("memory", quantity(found.get("memory_bytes"), "B")),
+        _fact("libraries", libraries),
+    ]
+
+
+def section_text(section: Any) -> str:
+    """A recipe's section on one line: ``adamw (lr 0.003, weight_decay 0.01)``."""
+    if not isinstance(section, Mapping):
+        return str(section)
+    options = ", ".join(
+        f"{key} {_plain(value)}" for key, value in section.items() if key != "kind" and value is not None
+    )
+    return f"{section.get('kind', '')} ({options})".strip() if options else str(section.get("kind", ""))
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key}: {item}" for key, item in value.items())
+    if isinstance(value, list):
+        return " ".join(str(item) for item in value)
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _without_folders(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _without_folders(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_without_folders(item) for item in value]
+    return Path(value).name if isinstance(value, str) and Path(value).is_absolute() else value
+
+
+def _groups(card: Mapping[str, Any], name: str) -> str:
+    """The values of a group in the test split with their counts, the largest first."""
+    counts = card["splits"].get("test", {}).get("groups", {}).get(name, {})
+    return ", ".join(f"{value} {n:,}" for value, n in sorted(counts.items(), key=lambda item: -item[1]))
+
+
+def _energy(joules: float | None, method: str | None) -> str:
+    shown = quantity(joules, "J")
+    return f"{shown} ({method})" if method and joules is not None else shown
+
+
+def _fact(key: str, value: Any, *, code: bool = False) -> Fact:
+    return Fact(say(key), both(DASH if value in (None, "") else value), code)
+
+
+def all_facts(view: ReportView) -> Iterator[tuple[str, list[Fact]]]:
+    """The sections in the order of the page, by the key of their heading."""
+    yield "training", training_facts(view)
+    yield "cost", cost_facts(view)
+    yield "environment", environment_facts(view)

@@ -1,0 +1,146 @@
+"""Which charts a report has: one for each kind of record that the run holds, none for what was not recorded."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from basestone.core.evidence import RecordsMissing
+from basestone.reporting import charts, sample_charts
+from basestone.reporting.numbers import duration
+from basestone.reporting.strings import LANGUAGES, Language, Text, join, say
+from basestone.reporting.view import ReportView
+
+INDEPENDENT_BIN = 20
+
+
+@dataclass(frozen=True, kw_only=True)
+class Figure:
+    """A chart in both languages with its heading and a sentence on how to read it."""
+
+    name: str
+    title: Text
+    note: Text
+    svg: Text
+
+
+def figures(view: ReportView) -> list[Figure]:
+    """The charts of a run, in the order of the page."""
+    makers = (intervals, learning, confusion, reliability, robustness, latency, stages)
+    return [figure for maker in makers for figure in _unless_missing(maker, view)]
+
+
+def intervals(view: ReportView) -> Figure | None:
+    """Every judged criterion against its threshold."""
+
+    def draw(language: Language) -> str:
+        return charts.interval_chart(
+            [
+                charts.IntervalRow(
+                    name=clause.id,
+                    label=one.label[language],
+                    verdict=one.verdict,
+                    value=one.value,
+                    lower=one.lower,
+                    upper=one.upper,
+                    threshold=one.threshold,
+                    higher_is_better=one.direction == "at_least",
+                )
+                for clause in view.clauses
+                for one in clause.criteria
+                if one.value is not None and one.threshold is not None and one.verdict in charts.COLOURS
+            ],
+            language,
+        )
+
+    judged = any(one.value is not None and one.threshold is not None for row in view.clauses for one in row.criteria)
+    return _figure("intervals", say("chart_intervals_note"), draw) if judged else None
+
+
+def learning(view: ReportView) -> Figure | None:
+    """Loss and accuracy by step of the audited model's training."""
+    events = [event for event in view.events if event.get("stage", view.subject) == view.subject]
+    events = _latest([event for event in events if event["event"] in ("step", "validation")])
+    if len(events) < 2:
+        return None
+    block = charts.curve_block(sum(event["event"] == "step" for event in events))
+    note = say("chart_learning_note", block=block)
+    return _figure("learning", note, lambda language: charts.learning_curves(events, language))
+
+
+def confusion(view: ReportView) -> Figure | None:
+    """Test predictions by class."""
+    table = view.records.table("clean_test")
+    names, label, prediction = view.class_names, table["label"], table["prediction"]
+    shown, note = len(sample_charts.confused_classes(label, prediction, len(names))), say("chart_confusion_note")
+    if shown < len(names):
+        note = join([note, say("chart_confusion_part", shown=shown, all=len(names))], (" ", ""))
+    return _figure(
+        "confusion", note, lambda language: sample_charts.confusion_matrix(label, prediction, names, language)
+    )
+
+
+def reliability(view: ReportView) -> Figure | None:
+    """Confidence against accuracy on the test set."""
+    table = view.records.table("clean_test")
+    confidence, correct = table["confidence"], table["prediction"] == table["label"]
+    if len(correct) < INDEPENDENT_BIN:
+        return None
+    note = say(
+        "chart_reliability_note", per_bin=min(row["n"] for row in sample_charts.reliability_bins(confidence, correct))
+    )
+    return _figure(
+        "reliability", note, lambda language: sample_charts.reliability_diagram(confidence, correct, language)
+    )
+
+
+def robustness(view: ReportView) -> Figure | None:
+    """Accuracy under corruptions, against clean accuracy on the same images."""
+    corrupted, clean = view.records.table("corrupted"), view.records.table("clean_test")
+    same = np.isin(clean["index"], corrupted["index"])
+    accuracy = float((clean["label"] == clean["prediction"])[same].mean()) if same.any() else float("nan")
+    note = say("chart_robustness_note", n=len(np.unique(corrupted["index"])))
+    return _figure("robustness", note, lambda language: sample_charts.robustness_curves(corrupted, accuracy, language))
+
+
+def latency(view: ReportView) -> Figure | None:
+    """How long single predictions took, with the judged bound and the deadline."""
+    seconds, judged = view.records.table("latency")["seconds"], view.criterion("latency_p99")
+    deadline, bound = (judged.threshold, judged.upper) if judged else (None, None)
+    note = say("chart_latency_note", n=len(seconds))
+    return _figure("latency", note, lambda language: charts.latency_distribution(seconds, deadline, bound, language))
+
+
+def stages(view: ReportView) -> Figure | None:
+    """Wall time of each stage that the audit descends from."""
+    times = [(stage, manifest.wall_s) for stage, manifest in view.manifests.items()]
+    note = say("chart_stages_note", total=duration(sum(seconds for _, seconds in times)))
+    return _figure("stages", note, lambda language: charts.stage_timeline(times, language))
+
+
+def _latest(events: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """One event a step: a resumed run repeats those since its checkpoint, and the repetition is what counts."""
+    last = {(event["event"], event["step"]): event for event in events}
+    return sorted(last.values(), key=lambda event: event["step"])
+
+
+def _unless_missing(maker: Callable[[ReportView], Figure | None], view: ReportView) -> Iterator[Figure]:
+    """A table that was not recorded has no chart; the clause that needed it already says why."""
+    try:
+        figure = maker(view)
+    except RecordsMissing:
+        return
+    if figure is not None:
+        yield figure
+
+
+def _figure(name: str, note: Text, draw: Callable[[Language], str]) -> Figure:
+    return Figure(
+        name=name,
+        title=say(f"chart_{name}"),
+        note=note,
+        svg={language: draw(language) for language in LANGUAGES},
+    )

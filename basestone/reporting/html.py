@@ -1,0 +1,162 @@
+"""The report's page: one file without scripts, in English and Chinese, light and dark, that asks the network nothing.
+
+The language is switched by CSS alone. A strict Content-Security-Policy forbids everything that the page does not need,
+and Jinja2 escapes whatever came from the user.
+"""
+
+from __future__ import annotations
+
+import base64
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from basestone.reporting.facts import all_facts, dataset_facts, split_table
+from basestone.reporting.figures import figures
+from basestone.reporting.numbers import DASH, quantity
+from basestone.reporting.strings import LANGUAGES, Text, both, say
+from basestone.reporting.verification import ATTESTATION
+from basestone.reporting.view import CriterionView, Picture, ReportView
+from basestone.reporting.wording import MARKS, outcome_reason, threshold_words
+
+BAR_WIDTH, BAR_HEIGHT, BAR_MARGIN = 132.0, 22.0, 8.0
+LARGEST_PICTURES = 300_000  # bytes in all, so that the page stays far below its 2 MB
+
+
+def render(view: ReportView) -> str:
+    """The page as one HTML text."""
+    environment = Environment(
+        loader=PackageLoader("basestone.reporting", "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.globals |= {"say": _say, "word": _words, "bar": interval_bar, "marks": MARKS, "number": quantity}
+    return environment.get_template("report.html.j2").render(
+        view=view,
+        reason=outcome_reason(view),
+        title=say("title", name=view.name),
+        counts=_counts(view),
+        rows=[(clause, [_criterion(one) for one in clause.criteria]) for clause in view.clauses],
+        figures=[(figure, {lang: Markup(svg) for lang, svg in figure.svg.items()}) for figure in figures(view)],
+        pictures=_pictures(view),
+        dataset=dataset_facts(view),
+        splits=split_table(view),
+        facts=list(all_facts(view)),
+        forecast=[_forecast(row) for row in view.forecast],
+        command=f"basestone verify {view.folder} --key SIGNER.pub.pem",
+        signed=(ATTESTATION, "bom.cdx.json", "MODEL_CARD.md"),
+    )
+
+
+def interval_bar(one: CriterionView) -> Markup | None:
+    """A small picture of bounds and value against the threshold; the side that passes is shaded."""
+    if one.value is None or one.threshold is None:
+        return None
+    known = [number for number in (one.value, one.lower, one.upper, one.threshold) if number is not None]
+    low, high = min(known), max(known)
+    reach = (high - low) or abs(high) or 1.0
+
+    def place(number: float | None, end: float) -> float:
+        if number is None:
+            return end
+        middle = (number - low) / reach if high > low else 0.5
+        return round(BAR_MARGIN + middle * (BAR_WIDTH - 2 * BAR_MARGIN), 1)
+
+    edge, value = place(one.threshold, 0), place(one.value, 0)
+    lower, upper = place(one.lower, 0), place(one.upper, BAR_WIDTH)
+    good = (edge, BAR_WIDTH - edge) if one.direction == "at_least" else (0.0, edge)
+    names = {key: quantity(getattr(one, key), one.unit) for key in ("value", "lower", "upper", "threshold")}
+    label = say("bar_alt", **names)
+    y = BAR_HEIGHT / 2
+    return Markup(
+        '<svg class="bar {verdict}" viewBox="0 0 {w:g} {h:g}" width="{w:g}" height="{h:g}" '
+        'role="img" aria-label="{label}">'
+        '<rect class="good-side" x="{x}" y="2" width="{width:.1f}" height="{inner:g}" rx="3"/>'
+        '<line class="axis" x1="0" y1="{y:g}" x2="{w:g}" y2="{y:g}"/>'
+        '<line class="threshold" x1="{edge}" y1="1" x2="{edge}" y2="{foot:g}"/>'
+        '<rect class="reach" x="{lower}" y="{top:g}" width="{long:.1f}" height="6" rx="3"/>'
+        '<circle class="point" cx="{value}" cy="{y:g}" r="4"/></svg>'
+    ).format(
+        verdict=one.verdict,
+        w=BAR_WIDTH,
+        h=BAR_HEIGHT,
+        inner=BAR_HEIGHT - 4,
+        foot=BAR_HEIGHT - 1,
+        top=y - 3,
+        y=y,
+        label=f"{label['en']} / {label['zh']}",
+        x=good[0],
+        width=good[1],
+        edge=edge,
+        lower=lower,
+        long=max(upper - lower, 0.0),
+        value=value,
+    )
+
+
+def _criterion(one: CriterionView) -> dict[str, Any]:
+    exact = one.lower is not None and one.lower == one.upper
+    return {
+        "it": one,
+        "value": say("not_measured") if one.value is None else both(quantity(one.value, one.unit)),
+        "bounds": None
+        if one.value is None or exact
+        else (quantity(one.lower, one.unit), quantity(one.upper, one.unit)),
+        "threshold": threshold_words(one),
+        "basis": say(f"basis_{one.basis}"),
+        "needed": say("needed_n", n=f"{one.needed_n:,}", value=quantity(one.value, one.unit)) if one.needed_n else None,
+    }
+
+
+def _counts(view: ReportView) -> list[tuple[str, int]]:
+    found = [(verdict, sum(clause.verdict == verdict for clause in view.clauses)) for verdict in MARKS]
+    return [(verdict, number) for verdict, number in found if number]
+
+
+def _pictures(view: ReportView) -> list[tuple[str, list[tuple[Picture, str]]]]:
+    """The pictures by whether they were right, as data URIs, as many as the page has room for."""
+    kept, size = list[Picture](), 0
+    for picture in view.pictures:
+        size += len(picture.png) * 4 // 3
+        if size > LARGEST_PICTURES:
+            break
+        kept.append(picture)
+    groups = {"wrong": [one for one in kept if not one.correct], "correct": [one for one in kept if one.correct]}
+    return [
+        (name, [(one, f"data:image/png;base64,{base64.b64encode(one.png).decode()}") for one in group])
+        for name, group in groups.items()
+        if group
+    ]
+
+
+def _forecast(row: Any) -> dict[str, Any]:
+    unit = row.get("unit", "")
+
+    def shown(value: Any) -> Text:
+        return both(quantity(value, unit) if isinstance(value, int | float) else DASH if value is None else value)
+
+    held = row.get("held")
+    return {
+        "name": both(row["name"]),
+        "forecast": shown(row.get("forecast")),
+        "actual": shown(row.get("actual")),
+        "held": both(DASH) if held is None else say("yes" if held else "no"),
+    }
+
+
+def _say(key: str, **values: Any) -> Markup:
+    return _words(say(key, **values))
+
+
+def _words(text: Text) -> Markup:
+    """Both languages, of which CSS shows one; a text that is the same in both is written once."""
+    if text["en"] == text["zh"]:
+        return Markup("{}").format(text["en"])
+    tags = {"en": "en", "zh": "zh-CN"}
+    return Markup("").join(
+        Markup('<span class="{}" lang="{}">{}</span>').format(language, tags[language], text[language])
+        for language in LANGUAGES
+    )

@@ -1,0 +1,164 @@
+"""What each command prints in a terminal, made from the JSON that ``--json`` would print instead."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from rich import box
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from basestone.reporting.numbers import duration, prefixed, quantity
+from basestone.reporting.terminal import STYLES, verdict_table
+
+NARROW = 90  # columns
+
+
+def show_run(summary: Mapping[str, Any], width: int) -> RenderableType:
+    """The verdicts, the outcome, where the time went and where the report lies."""
+    parts: list[RenderableType] = []
+    if summary["verdicts"]:
+        parts.append(verdict_table(summary["verdicts"], summary["language"], narrow=width < NARROW))
+        met = summary["outcome"] == "met"
+        parts.append(Text("✓ standard met" if met else "✗ standard not met", style="bold green" if met else "bold red"))
+    stages = " · ".join(f"{stage} {duration(seconds)}" for stage, seconds in summary["wall_s"].items())
+    parts.append(Text(f"stages   {stages}", style="dim"))
+    parts.append(Text(f"run      {summary['run']}"))
+    if summary["report"]:
+        parts.append(Text(f"report   {summary['report']}"))
+        parts.append(Text(f"verify   basestone verify {summary['run']}"))
+    return Group(*parts)
+
+
+def show_plan(forecast: Mapping[str, Any], width: int) -> RenderableType:
+    """One table an audit: n, from which value on each criterion passes, how likely it decides, and what it costs."""
+    counts = ", ".join(f"{count:,} {split}" for split, count in forecast["counts"].items())
+    parts: list[RenderableType] = [Text(f"samples  {counts}")]
+    if training := forecast["training"]:
+        parts.append(Text(f"training about {duration(training['seconds'])} ({training['assumption']})"))
+    for stage, plan in forecast["audits"].items():
+        parts.append(_plan_table(stage, plan))
+        total, memory = duration(plan["total_seconds"]), prefixed(plan["peak_bytes"], "B")
+        parts.append(Text(f"in all   about {total}, {memory} of memory; shared passes are counted once"))
+    return Group(*parts)
+
+
+def _plan_table(stage: str, plan: Mapping[str, Any]) -> Table:
+    table = _table(f"{stage}: {plan['standard']}, profile {plan['profile']}")
+    for heading in ("clause", "criterion", "n", "threshold", "passes from", "fails from", "decides", "time", "memory"):
+        table.add_column(heading, justify="left" if heading in ("clause", "criterion") else "right")
+    for row in plan["rows"]:
+        unit, chance = row["unit"], row["p_decide"]
+        table.add_row(
+            row["clause"],
+            row["label"]["en"],
+            f"{row['n']:,}",
+            _quantity(row["threshold"], unit),
+            _quantity(row["passes_from"], unit),
+            _quantity(row["fails_to"], unit),
+            "–" if chance is None else f"{chance:.0%}",
+            duration(row["seconds"]),
+            prefixed(row["bytes"], "B") if row["bytes"] else "–",
+        )
+    return table
+
+
+def show_findings(found: Mapping[str, Any], width: int) -> RenderableType:
+    """A count of what held, and every check that did not."""
+    failures = [row for row in found["findings"] if not row["ok"]]
+    lines = [Text(f"✗ {row['what']}: {row['detail']}", style=STYLES["fail"]) for row in failures]
+    held = len(found["findings"]) - len(failures)
+    if failures:
+        return Group(*lines, Text(f"{len(failures)} of {held + len(failures)} checks failed."))
+    return Text(f"✓ {held} checks hold: signature, digests, Merkle roots, and every verdict from its records.", "green")
+
+
+def show_comparison(found: Mapping[str, Any], width: int) -> RenderableType:
+    """Both runs' verdicts by clause, then the paired differences."""
+    table = _table("verdicts")
+    for heading in ("clause", *found["runs"]):
+        table.add_column(heading, overflow="fold")
+    for row in found["clauses"]:
+        table.add_row(row["clause"], *(_verdict(row[side]) for side in ("first", "second")))
+    return Group(table, show_facts(found["paired"], width))
+
+
+def _verdict(row: Mapping[str, Any] | None) -> Text:
+    if row is None:
+        return Text("–")
+    return Text(f"{row['verdict']} {_quantity(row['value'], row['unit'])}", STYLES.get(row["verdict"], ""))
+
+
+def show_facts(facts: Mapping[str, Any], width: int) -> RenderableType:
+    """Names and values, nested ones under dotted names."""
+    table = _table()
+    table.add_column("name", style="dim", overflow="fold")
+    table.add_column("value", overflow="fold")
+    for name, value in _flat(facts):
+        table.add_row(name, _plain(name, value))
+    return table
+
+
+def _flat(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    if isinstance(value, Mapping) and value:
+        for name, item in value.items():
+            yield from _flat(item, f"{path}.{name}" if path else str(name))
+    elif isinstance(value, list) and any(isinstance(item, Mapping) for item in value):
+        for place, item in enumerate(value):
+            yield from _flat(item, f"{path}.{place}")
+    else:
+        yield path, value
+
+
+def _plain(name: str, value: Any) -> str:
+    leaf = name.rpartition(".")[2]
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        if leaf.endswith("_bytes"):
+            return prefixed(value, "B")
+        if "_flops" in name:
+            return prefixed(value, "FLOP/s")
+        return f"{value:,}" if isinstance(value, int) else f"{value:.6g}"
+    return ", ".join(map(str, value)) if isinstance(value, list) else "–" if value in (None, {}) else str(value)
+
+
+def show_rows(rows: Sequence[Mapping[str, Any]], width: int) -> RenderableType:
+    """A table with a column for each key of the first row."""
+    table = _table()
+    for name in rows[0] if rows else ():
+        table.add_column(name, overflow="fold")
+    for row in rows:
+        table.add_row(*(_plain(name, value) for name, value in row.items()))
+    return table
+
+
+def show_matrix(matrix: Mapping[str, Any], width: int) -> RenderableType:
+    """The kill matrix: a case a row, a clause a column; what must fail is marked."""
+    table = _table("known-bad models and healthy controls")
+    clauses = [name for name in matrix["rows"][0] if name not in ("case", "fault", "must_fail")]
+    for heading in ("case", "fault", *clauses):
+        table.add_column(heading, overflow="fold")
+    for row in matrix["rows"]:
+        cells = [_cell(row[clause], must=clause == row["must_fail"]) for clause in clauses]
+        table.add_row(row["case"], row["fault"]["en"], *cells)
+    verdict = "✓ every cell is as it must be" if matrix["right"] else "✗ the cells marked ! are wrong"
+    unproven = ", ".join(matrix["unproven"])
+    note = (
+        f"No case must fail {unproven}: that they can is not shown." if unproven else "Every clause was shown to fail."
+    )
+    return Group(table, Text(verdict, "bold green" if matrix["right"] else "bold red"), Text(note, "dim"))
+
+
+def _cell(word: str, *, must: bool) -> Text:
+    verdict = word.partition(" ")[0]
+    style = "bold reverse" if "!" in word else STYLES.get(verdict, "dim")
+    return Text(f"[{word}]" if must else word, style)
+
+
+def _quantity(value: float | None, unit: str) -> str:
+    return "–" if value is None else quantity(value, unit)
+
+
+def _table(title: str | None = None) -> Table:
+    return Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)

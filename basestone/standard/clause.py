@@ -1,0 +1,165 @@
+"""A clause: what the standard asks, of which number, on whose authority. One YAML file a clause.
+
+The shipped clauses lie beside this module in ``clauses/``; users bring their own files of the same schema.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated, Literal, Self, cast
+
+from pydantic import Field, FiniteFloat, model_validator
+
+from basestone.core.errors import Fault, RecipeError, did_you_mean
+from basestone.core.registry import PositiveInt, Strict
+from basestone.standard.document import Document, Place, parse, read_document
+
+SHIPPED = Path(__file__).parent / "clauses"
+STANDARD = "foundation-1"
+DIMENSIONLESS = ("1", "fraction")  # a fraction is a plain number from 0 to 1; measures may call both "1"
+
+Text = Annotated[str, Field(min_length=1)]
+Direction = Literal["at_least", "at_most"]
+Task = Literal[
+    "*",
+    "image_classification",
+    "detection",
+    "text_classification",
+    "language_modelling",
+    "speech",
+    "feature_extraction",
+]
+Sampling = Literal["proportion", "difference", "calibration", "clustered", "quantile", "exact"]
+
+
+class Words(Strict):
+    """The same thing said in English and in Chinese."""
+
+    en: Text
+    zh: Text
+
+
+class Basis(Strict):
+    """Why the threshold is what it is: set by a norm, usual in the literature, or for the recipe to declare."""
+
+    kind: Literal["normative", "convention", "declared"]
+    source: Text
+    note: Words | None = None
+
+
+class Criterion(Strict):
+    """One number against one threshold.
+
+    ``strict`` asks for more than the threshold, not merely as much. ``sampling`` says what kind of sample the number
+    is estimated from, so that ``plan`` can forecast its bounds: counts out of n (proportion), two of them (difference),
+    calibration, source samples seen many times (clustered), the p99 of n runs (quantile), or no sampling (exact).
+    """
+
+    name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
+    label: Words
+    measure: Text
+    direction: Direction
+    threshold: FiniteFloat | None = None
+    strict: bool = False
+    unit: Text
+    sampling: Sampling
+    basis: Basis
+
+    @model_validator(mode="after")
+    def _threshold_or_declared(self) -> Self:
+        if self.threshold is None and self.basis.kind != "declared":
+            raise ValueError("'threshold' may be left out only where basis.kind is 'declared'; write the number.")
+        if self.threshold is not None and (message := out_of_range(self, self.threshold)):
+            raise ValueError(message)
+        return self
+
+    def loosens(self, threshold: float) -> bool:
+        """Whether ``threshold`` asks for less than the clause's own."""
+        if self.threshold is None:
+            return False
+        return threshold < self.threshold if self.direction == "at_least" else threshold > self.threshold
+
+
+class Clause(Strict):
+    """One requirement. Level L2 asks that every criterion is met, L1 only that they are measured validly.
+
+    ``records`` names the tables and facts that the criteria are computed from; the first is the one that n counts.
+    Fewer than ``min_n`` samples decide nothing. ``served`` clauses apply to a running service only.
+    """
+
+    id: Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9]*-[0-9]+$")]
+    title: Words
+    text: Words
+    tasks: Annotated[tuple[Task, ...], Field(min_length=1)]
+    level: Literal["L1", "L2"]
+    criteria: Annotated[tuple[Criterion, ...], Field(min_length=1)]
+    records: Annotated[tuple[Text, ...], Field(min_length=1)]
+    min_n: PositiveInt = 1
+    references: Annotated[tuple[Text, ...], Field(min_length=1)]
+    served: bool = False
+
+    @model_validator(mode="after")
+    def _distinct_criteria(self) -> Self:
+        names = [criterion.name for criterion in self.criteria]
+        if len(set(names)) < len(names):
+            raise ValueError(f"the criteria of a clause must have distinct names; got {', '.join(names)}.")
+        return self
+
+    def applies_to(self, task: str, *, served: bool = False) -> bool:
+        """Whether the clause has anything to say about a model for ``task``."""
+        return (task in self.tasks or "*" in self.tasks) and (served or not self.served)
+
+
+def out_of_range(criterion: Criterion, threshold: float) -> str | None:
+    """Why ``threshold`` cannot be meant for ``criterion``, or None."""
+    if criterion.unit == "fraction" and not 0 <= threshold <= 1:
+        return f"must be a fraction from 0 to 1, never percent; got {threshold:g}."
+    return None
+
+
+def load_clauses(*paths: Path) -> tuple[Clause, ...]:
+    """The clauses in ``paths`` (files, or folders of ``*.yaml``), sorted by id; the shipped ones when none is given.
+
+    A file holds one clause or a list of them. Raises RecipeError with every fault of every file.
+    """
+    faults: list[Fault] = []
+    found: dict[str, tuple[Clause, str]] = {}
+    for document in _documents(paths or (SHIPPED,), faults):
+        for place in _places(document):
+            clause, wrong = parse(document, Clause, place)
+            faults += wrong
+            if clause and clause.id in found:
+                message = f"clause ids must be unique; {clause.id} is already in {found[clause.id][1]}."
+                faults.append(document.fault((*place, "id"), message))
+            elif clause:
+                found[clause.id] = clause, document.file
+    if faults:
+        raise RecipeError(faults)
+    return tuple(found[name][0] for name in sorted(found))
+
+
+def _documents(paths: Iterable[Path], faults: list[Fault]) -> list[Document]:
+    documents: list[Document] = []
+    for path in paths:
+        files = sorted(path.glob("*.yaml")) if path.is_dir() else [path]
+        if not files:
+            message = "must hold *.yaml files of clauses and holds none."
+            faults.append(Fault(path="", message=message, file=str(path)))
+        for file in files:
+            try:
+                documents.append(read_document(file))
+            except RecipeError as error:
+                faults += error.faults
+    return documents
+
+
+def _places(document: Document) -> list[Place]:
+    if isinstance(document.value, list):
+        return [(index,) for index in range(len(cast("list[object]", document.value)))]
+    return [()]
+
+
+def unknown(what: str, name: str, known: Iterable[str]) -> str:
+    """The message for a name that is not there."""
+    return f"there is no {what} '{name}'.{did_you_mean(name, known)}"

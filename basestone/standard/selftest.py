@@ -1,0 +1,155 @@
+"""The standard tests itself: models with a known fault that a named clause must FAIL, and healthy ones that none may.
+
+A clause that passes everything is worthless however strict it reads; mutation testing of software has the same idea
+(DeMillo, Lipton & Sayward 1978, Computer 11(4)) and its name for the result, a kill matrix. Building and auditing the
+cases is a door's work; this module says what must come out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from basestone.core.errors import Fault, RecipeError
+from basestone.core.registry import Strict
+from basestone.standard.clause import Text, Words, unknown
+from basestone.standard.document import parse, read_document
+
+CASES = Path(__file__).parent / "cases.yaml"
+
+Expected = Literal["fail", "not_fail", "any"]
+
+
+class Case(Strict):
+    """A model made on purpose. ``must_fail`` None: a healthy control.
+
+    ``may_fail`` names clauses that the fault honestly spills over to; every other clause must not fail, so that a
+    clause that fails everything is caught too.
+    """
+
+    id: Text
+    fault: Words
+    must_fail: Text | None = None
+    may_fail: tuple[Text, ...] = ()
+
+    def expects(self, clause: str) -> Expected:
+        """What this case's verdict on ``clause`` must be."""
+        if clause == self.must_fail:
+            return "fail"
+        return "any" if clause in self.may_fail else "not_fail"
+
+
+class _Cases(Strict):
+    cases: tuple[Case, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cell:
+    """One case under one clause. ``observed`` is None when the case was audited without the clause."""
+
+    case: str
+    clause: str
+    expected: Expected
+    observed: str | None
+
+    @property
+    def right(self) -> bool:
+        """Whether the observed verdict is the expected one. A clause that was not judged has shown nothing."""
+        match self.expected:
+            case "fail":
+                return self.observed == "fail"
+            case "not_fail":
+                return self.observed in ("pass", "inconclusive", "not_applicable", "waived")
+            case "any":
+                return self.observed is not None
+
+
+@dataclass(frozen=True, kw_only=True)
+class KillMatrix:
+    """Every case under every clause."""
+
+    cases: tuple[Case, ...]
+    clauses: tuple[str, ...]
+    cells: tuple[Cell, ...]
+
+    @property
+    def right(self) -> bool:
+        """Whether every cell is as expected."""
+        return not self.wrong
+
+    @property
+    def wrong(self) -> tuple[Cell, ...]:
+        """The cells that are not as expected."""
+        return tuple(cell for cell in self.cells if not cell.right)
+
+    @property
+    def unproven(self) -> tuple[str, ...]:
+        """The clauses that no case must fail: nobody has shown that they can."""
+        proven = {case.must_fail for case in self.cases}
+        return tuple(clause for clause in self.clauses if clause not in proven)
+
+    def to_json(self) -> dict[str, Any]:
+        """The matrix as the self-test publishes it: one row a case, one cell a clause."""
+        return {
+            "ok": self.right,
+            "clauses": list(self.clauses),
+            "rows": [_row(case, [cell for cell in self.cells if cell.case == case.id]) for case in self.cases],
+            "unproven": list(self.unproven),
+        }
+
+
+def load_cases(path: Path = CASES, *, clauses: Iterable[str] | None = None) -> tuple[Case, ...]:
+    """The shipped cases, or a user's; RecipeError when ids repeat or a clause is not among ``clauses``."""
+    document = read_document(path)
+    found, faults = parse(document, _Cases)
+    known = None if clauses is None else set(clauses)
+    for index, case in enumerate(found.cases if found else ()):
+        faults += [document.fault(("cases", index), message) for message in _case_faults(case, known)]
+        if found and case.id in {earlier.id for earlier in found.cases[:index]}:
+            faults.append(
+                document.fault(("cases", index, "id"), f"case ids must be unique; '{case.id}' is used twice.")
+            )
+    if faults or found is None:
+        raise RecipeError(faults)
+    return found.cases
+
+
+def kill_matrix(cases: Sequence[Case], outcomes: Mapping[str, Mapping[str, str]]) -> KillMatrix:
+    """Compares each case's verdicts (clause → verdict) with what they must be; a case not audited is a RecipeError."""
+    missing = [case.id for case in cases if case.id not in outcomes]
+    if missing:
+        message = "every case must be audited and this one was not."
+        raise RecipeError([Fault(path=name, message=message) for name in missing])
+    judged = {clause for case in cases for clause in outcomes[case.id]}
+    clauses = tuple(sorted(judged | {case.must_fail for case in cases if case.must_fail}))
+    cells = tuple(
+        Cell(case=case.id, clause=clause, expected=case.expects(clause), observed=outcomes[case.id].get(clause))
+        for case in cases
+        for clause in clauses
+    )
+    return KillMatrix(cases=tuple(cases), clauses=clauses, cells=cells)
+
+
+def build_matrix(cases: Sequence[Case], outcomes: Mapping[str, Mapping[str, str]]) -> dict[str, Any]:
+    """``kill_matrix`` as JSON: ``ok``, ``clauses``, ``rows`` (case, fault, must_fail, ok, cells) and ``unproven``."""
+    return kill_matrix(cases, outcomes).to_json()
+
+
+def _case_faults(case: Case, known: set[str] | None) -> list[str]:
+    named = [*case.may_fail, *([case.must_fail] if case.must_fail else [])]
+    return [unknown("clause", name, known) for name in named if known is not None and name not in known]
+
+
+def _row(case: Case, cells: Sequence[Cell]) -> dict[str, Any]:
+    return {
+        "case": case.id,
+        "fault": case.fault.model_dump(),
+        "must_fail": case.must_fail,
+        "ok": all(cell.right for cell in cells),
+        "cells": [
+            {"clause": cell.clause, "expected": cell.expected, "observed": cell.observed, "ok": cell.right}
+            for cell in cells
+        ],
+    }

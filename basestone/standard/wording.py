@@ -1,0 +1,124 @@
+"""Why a verdict is what it is, as one sentence in English and one in Chinese."""
+
+from __future__ import annotations
+
+from basestone.core.evidence import Measurement
+from basestone.standard.clause import DIMENSIONLESS, Criterion, Words
+from basestone.standard.rule import Decision, Needed
+
+
+def number(value: float, unit: str, *, apart_from: float | None = None) -> str:
+    """Four significant digits and the unit; more digits where four would not tell ``value`` from ``apart_from``."""
+    digits = 4
+    while apart_from not in (None, value) and digits < 17 and f"{value:.{digits}g}" == f"{apart_from:.{digits}g}":
+        digits += 1
+    return f"{value:.{digits}g}" + ("" if unit in DIMENSIONLESS else f" {unit}")
+
+
+def reason(
+    criterion: Criterion, measurement: Measurement, threshold: float, decision: Decision, needed: Needed | None
+) -> Words:
+    """The sentence for a number that was judged."""
+    interval, unit, n = measurement.interval, criterion.unit, measurement.n
+    limit = number(threshold, unit)
+    value = number(measurement.value, unit, apart_from=threshold)
+    lower, upper = (number(bound, unit, apart_from=threshold) for bound in (interval.lower, interval.upper))
+    required = _required(criterion, limit)
+    en, zh = f"{criterion.label.en} is {value} (n = {n})", f"{criterion.label.zh}为 {value}（n = {n}）"
+    if decision == "inconclusive":
+        more = _more(needed, decidable=interval.decidable)
+        return Words(
+            en=f"{en}; its 95 % bounds {lower} and {upper} do not decide whether it is {required.en}. {more.en}",
+            zh=f"{zh}，95% 单侧界限为 {lower} 与 {upper}，尚不能判定其是否{required.zh}。{more.zh}",
+        )
+    kept = decision == "pass"
+    if interval.lower == interval.upper:
+        return Words(
+            en=f"{en}, with no sampling error; it must be {required.en}, and it is{'' if kept else ' not'}.",
+            zh=f"{zh}，无抽样误差；要求{required.zh}，{'符合' if kept else '不符合'}。",
+        )
+    lower_decides = kept == (criterion.direction == "at_least")
+    bound = lower if lower_decides else upper
+    side = Words(en="lower", zh="下界") if lower_decides else Words(en="upper", zh="上界")
+    if kept:
+        return Words(
+            en=f"{en}, and its 95 % {side.en} bound {bound} is {required.en}.",
+            zh=f"{zh}，其 95% 单侧{side.zh} {bound} 已{required.zh}。",
+        )
+    return Words(
+        en=f"{en}, and even its 95 % {side.en} bound {bound} is {_missed(criterion, limit)}.",
+        zh=f"{zh}，即便取其 95% 单侧{side.zh} {bound}，仍未{required.zh}。",
+    )
+
+
+def too_few(criterion: Criterion, measurement: Measurement, min_n: int) -> Words:
+    """The sentence for a number from fewer samples than the clause's rule asks for."""
+    value = number(measurement.value, criterion.unit)
+    return Words(
+        en=f"{criterion.label.en} is {value}, but from n = {measurement.n}; the clause decides only from {min_n} on.",
+        zh=f"{criterion.label.zh}为 {value}，但 n = {measurement.n}；本条款要求 n 至少为 {min_n} 方可判定。",
+    )
+
+
+def measured_only(criterion: Criterion, measurement: Measurement) -> Words:
+    """The sentence for a level L1 clause, which asks that the number is known and not what it is."""
+    value = number(measurement.value, criterion.unit)
+    return Words(
+        en=f"{criterion.label.en} is {value} (n = {measurement.n}); the clause asks only that it be measured.",
+        zh=f"{criterion.label.zh}为 {value}（n = {measurement.n}）；本条款仅要求进行测量。",
+    )
+
+
+def not_judged(criterion: Criterion, why: Words) -> Words:
+    """The sentence for a measurement that was not made, or that cannot be judged."""
+    return Words(
+        en=f"{criterion.label.en} could not be judged: {why.en.rstrip('.')}.",
+        zh=f"无法判定{criterion.label.zh}：{why.zh.rstrip('。.')}。",
+    )
+
+
+def not_applicable(task: str) -> Words:
+    """The sentence for a clause that says nothing of this task."""
+    return Words(en=f"The clause does not apply to {task}.", zh=f"本条款不适用于 {task} 任务。")
+
+
+def waived(owner: str, why: str, expires: str, otherwise: Words) -> Words:
+    """The sentence for a clause that is set aside, followed by what would have been said."""
+    return Words(
+        en=f"Waived by {owner} until {expires}: {why.rstrip('.')}. Without the waiver: {otherwise.en}",
+        zh=f"由 {owner} 豁免，有效期至 {expires}，理由：{why.rstrip('。.')}。若无豁免：{otherwise.zh}",
+    )
+
+
+def _required(criterion: Criterion, limit: str) -> Words:
+    match criterion.direction, criterion.strict:
+        case "at_least", False:
+            return Words(en=f"at least {limit}", zh=f"达到 {limit}")
+        case "at_least", True:
+            return Words(en=f"above {limit}", zh=f"高于 {limit}")
+        case "at_most", False:
+            return Words(en=f"at most {limit}", zh=f"控制在 {limit} 以内")
+        case _:
+            return Words(en=f"below {limit}", zh=f"低于 {limit}")
+
+
+def _missed(criterion: Criterion, limit: str) -> str:
+    """What a value that fails is, in English (Chinese negates the demand)."""
+    if criterion.direction == "at_least":
+        return f"not above {limit}" if criterion.strict else f"below {limit}"
+    return f"not below {limit}" if criterion.strict else f"above {limit}"
+
+
+def _more(needed: Needed | None, *, decidable: bool) -> Words:
+    if not decidable:
+        return Words(
+            en="The sample has too few independent units, or no variance, so it cannot carry a pass.",
+            zh="独立样本单元过少或样本方差为零，不足以支持合格判定。",
+        )
+    if needed is None or needed.n is None:
+        return Words(en="No number of samples would decide at this value.", zh="数值若保持不变，增加样本亦无法判定。")
+    about = Words(en="" if needed.exact else "about ", zh="" if needed.exact else "约")
+    return Words(
+        en=f"If the value stayed the same, {about.en}n = {needed.n} would decide.",
+        zh=f"若数值保持不变，{about.zh}需 n = {needed.n} 方可判定。",
+    )

@@ -1,0 +1,146 @@
+"""The one inference loop: eval mode, no gradients, fixed order, and the model left in the mode it was found in.
+
+``predict`` keeps the logits; ``evaluate`` keeps the objective's own loss and the accuracy, from a single pass.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from basestone.core.batch import Batch
+from basestone.core.contracts import BatchSource, Objective
+from basestone.training.precision import Precision, autocast
+
+Progress = Callable[[int, int], object]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Predictions:
+    """One row per sample, in the order asked for: ``logits`` float32 N×K, ``targets``, ``index`` int64 N."""
+
+    logits: NDArray[np.float32]
+    targets: NDArray[np.int64]
+    index: NDArray[np.int64]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evaluation:
+    """``loss``: the objective's mean per counted sample. ``accuracy``: 0–1, None where it has no meaning."""
+
+    loss: float
+    accuracy: float | None
+
+
+def predict(
+    model: nn.Module,
+    source: BatchSource,
+    *,
+    batch_size: int,
+    precision: Precision = "fp32",
+    channels_last: bool = False,
+    positions: NDArray[np.int64] | None = None,
+    progress: Progress | None = None,
+) -> Predictions:
+    """The model's logits on ``positions`` (all samples when None), without augmentation.
+
+    ``progress`` is called with (done, total) after each batch.
+    """
+    chosen = np.arange(len(source)) if positions is None else positions
+    logits, targets, index = [], [], []
+    with evaluating(model), torch.no_grad():
+        for batch in _batches(model, source, chosen, batch_size, channels_last, progress):
+            with autocast(precision, batch.inputs.device):
+                output: Tensor = model(batch.inputs)
+            logits.append(output.float().cpu())
+            targets.append(batch.targets.cpu())
+            index.append(batch.index.cpu())
+    if not logits:
+        raise ValueError("predict needs at least one position; got none. Pass positions=None for the whole source.")
+    return Predictions(
+        logits=torch.cat(logits).numpy(), targets=torch.cat(targets).numpy(), index=torch.cat(index).numpy()
+    )
+
+
+def evaluate(
+    model: nn.Module,
+    source: BatchSource,
+    objective: Objective,
+    *,
+    batch_size: int,
+    precision: Precision = "fp32",
+    channels_last: bool = False,
+) -> Evaluation:
+    """The objective's loss on every sample of ``source``; accuracy where the model yields N×K scores for N classes."""
+    total, count, correct, judged = 0.0, 0, 0, 0
+    with evaluating(model), torch.no_grad(), _outputs(model) as outputs:
+        for batch in _batches(model, source, np.arange(len(source)), batch_size, channels_last, None):
+            with autocast(precision, batch.inputs.device):
+                loss = objective(model, batch)
+            total, count = total + loss.total.item(), count + loss.count
+            scores = outputs.pop()
+            outputs.clear()
+            if scores.ndim == 2 and batch.targets.ndim == 1 and not batch.targets.is_floating_point():
+                correct += int((scores.argmax(1) == batch.targets).sum())
+                judged += len(batch)
+    return Evaluation(loss=total / count, accuracy=correct / judged if judged else None)
+
+
+@contextmanager
+def evaluating(model: nn.Module) -> Iterator[None]:
+    """Eval mode inside; afterwards every submodule is again in the mode it was in."""
+    training = [module for module in model.modules() if module.training]
+    model.eval()
+    try:
+        yield
+    finally:
+        for module in training:
+            module.training = True
+
+
+def to_device(batch: Batch, device: torch.device, channels_last: bool = False) -> Batch:
+    """The batch where the model is; images (four axes) in the memory format asked for."""
+    layout = torch.channels_last if channels_last and batch.inputs.ndim == 4 else torch.preserve_format
+    inputs = batch.inputs.to(device, memory_format=layout)
+    return replace(batch, inputs=inputs, targets=batch.targets.to(device), index=batch.index.to(device))
+
+
+def device_of(model: nn.Module) -> torch.device:
+    """The device of the model's first parameter; the CPU for a model without any."""
+    return next((parameter.device for parameter in model.parameters()), torch.device("cpu"))
+
+
+def _batches(
+    model: nn.Module,
+    source: BatchSource,
+    positions: NDArray[np.int64],
+    batch_size: int,
+    channels_last: bool,
+    progress: Progress | None,
+) -> Iterator[Batch]:
+    device = device_of(model)
+    for start in range(0, len(positions), batch_size):
+        yield to_device(source.batch(positions[start : start + batch_size]), device, channels_last)
+        if progress is not None:
+            progress(min(start + batch_size, len(positions)), len(positions))
+
+
+@contextmanager
+def _outputs(model: nn.Module) -> Iterator[list[Tensor]]:
+    """Collects what the model returns, as an objective hands back only its loss."""
+    outputs: list[Tensor] = []
+
+    def keep(_model: nn.Module, _inputs: object, output: Tensor) -> None:
+        outputs.append(output)
+
+    handle = model.register_forward_hook(keep)
+    try:
+        yield outputs
+    finally:
+        handle.remove()

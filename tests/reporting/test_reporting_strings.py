@@ -1,0 +1,56 @@
+import re
+import string
+from pathlib import Path
+
+from basestone.reporting import strings
+from basestone.reporting.facts import SPLITS
+from basestone.reporting.strings import TEXTS, both, say
+from basestone.reporting.wording import MARKS
+
+ROOM = Path(strings.__file__).parent
+SOURCES = {path: path.read_text(encoding="utf-8") for path in [*ROOM.glob("*.py"), *ROOM.glob("templates/*.j2")]}
+
+
+def fields(text: str) -> set[str | None]:
+    return {name for _, name, _, _ in string.Formatter().parse(text)} - {None}
+
+
+def test_no_text_lacks_a_language_or_a_field() -> None:
+    for key, (english, chinese) in TEXTS.items():
+        assert english.strip() and chinese.strip(), key
+        assert fields(english) == fields(chinese), key
+
+
+def test_the_chinese_is_chinese() -> None:
+    same = {key for key, (english, chinese) in TEXTS.items() if not re.search(r"[一-鿿]", chinese)}
+    assert same == {"digest", "n", "at_least", "at_most", "more_than", "less_than"}
+
+
+def test_every_text_is_used_and_every_used_text_exists() -> None:
+    used = {key for source in SOURCES.values() for key in re.findall(r"\b(?:say|word|_fact)\(\s*\"(\w+)\"[,)]", source)}
+    quoted = {
+        key
+        for path, source in SOURCES.items()
+        if path.name != "strings.py"
+        for key in re.findall(r"[\"'](\w+)[\"']", source)
+    }
+    composed = {f"verdict_{word}" for word in MARKS} | {"outcome_met", "outcome_not_met", "pictures_wrong"}
+    composed |= {f"basis_{kind}" for kind in ("normative", "convention", "declared", "unknown")} | {"pictures_correct"}
+    composed |= {f"split_{name}" for name in SPLITS}
+    composed |= {
+        f"chart_{name}" for name in ("learning", "confusion", "reliability", "robustness", "latency", "stages")
+    }
+    composed |= {"chart_intervals"}
+    assert used - set(TEXTS) == set()
+    assert set(TEXTS) - quoted - composed == set() and composed <= set(TEXTS)
+
+
+def test_values_are_filled_in_by_language() -> None:
+    filled = say("needed_n", n=3, value={"en": "this", "zh": "此"})
+    assert "n = 3" in filled["en"] and "stays this" in filled["en"] and "此" in filled["zh"]
+
+
+def test_foreign_texts_keep_their_languages() -> None:
+    assert both({"en": "a", "zh": "甲"}) == {"en": "a", "zh": "甲"}
+    assert both("cat") == {"en": "cat", "zh": "cat"}
+    assert both(None) == {"en": "", "zh": ""}

@@ -1,0 +1,109 @@
+"""The kill matrix: a wrong cell is found, whichever way it is wrong."""
+
+import pytest
+
+from basestone.core.errors import RecipeError
+from basestone.standard import Case, build_matrix, kill_matrix, load_cases, load_clauses
+from basestone.standard.clause import Words
+
+CLAUSES = [clause.id for clause in load_clauses()]
+FAULT = Words(en="made on purpose", zh="有意为之")
+BAD = Case(id="bad", fault=FAULT, must_fail="GEN-4", may_fail=("ROB-1",))
+WELL = Case(id="well", fault=FAULT)
+
+
+def verdicts(**words):
+    rows = {"GEN-4": "pass", "ROB-1": "pass", "SEC-1": "pass"} | {
+        key.replace("_", "-"): word for key, word in words.items()
+    }
+    return {name: word for name, word in rows.items() if word}
+
+
+def wrong(**cases):
+    return [(cell.case, cell.clause) for cell in kill_matrix([BAD, WELL], cases).wrong]
+
+
+def test_the_shipped_cases_name_clauses_that_exist_and_speak_both_languages():
+    cases = {case.id: case for case in load_cases(clauses=CLAUSES)}
+    assert {name: case.must_fail for name, case in cases.items() if case.must_fail} == {
+        "leaked": "GEN-5",
+        "overconfident": "GEN-4",
+        "unfit": "GEN-1",
+        "overfit": "GEN-2",
+        "brittle": "ROB-1",
+        "slow": "LAT-1",
+        "tampered": "SEC-1",
+    }
+    assert [name for name, case in cases.items() if case.must_fail is None] == ["healthy"]
+    assert all(any("一" <= letter <= "鿿" for letter in case.fault.zh) for case in cases.values())
+
+
+def test_a_right_matrix():
+    matrix = kill_matrix([BAD, WELL], {"bad": verdicts(GEN_4="fail"), "well": verdicts(ROB_1="inconclusive")})
+    assert matrix.right and matrix.wrong == () and matrix.unproven == ("ROB-1", "SEC-1")
+    assert matrix.to_json()["rows"][0] == {
+        "case": "bad",
+        "fault": {"en": "made on purpose", "zh": "有意为之"},
+        "must_fail": "GEN-4",
+        "ok": True,
+        "cells": [
+            {"clause": "GEN-4", "expected": "fail", "observed": "fail", "ok": True},
+            {"clause": "ROB-1", "expected": "any", "observed": "pass", "ok": True},
+            {"clause": "SEC-1", "expected": "not_fail", "observed": "pass", "ok": True},
+        ],
+    }
+
+
+@pytest.mark.parametrize("word", ["pass", "inconclusive", "error", "waived", "not_applicable", None])
+def test_a_clause_that_does_not_fail_its_known_bad_model_is_wrong(word):
+    assert wrong(bad=verdicts(GEN_4=word), well=verdicts()) == [("bad", "GEN-4")]
+
+
+@pytest.mark.parametrize("word", ["fail", "error", None])
+def test_a_clause_that_fails_or_errs_on_a_healthy_model_is_wrong(word):
+    assert wrong(bad=verdicts(GEN_4="fail"), well=verdicts(SEC_1=word)) == [("well", "SEC-1")]
+
+
+def test_a_fault_may_spill_over_only_where_that_was_said():
+    assert wrong(bad=verdicts(GEN_4="fail", ROB_1="fail"), well=verdicts()) == []
+    assert wrong(bad=verdicts(GEN_4="fail", SEC_1="fail"), well=verdicts()) == [("bad", "SEC-1")]
+
+
+def test_wrong_cells_are_marked():
+    matrix = build_matrix([BAD, WELL], {"bad": verdicts(), "well": verdicts(SEC_1="fail")})
+    assert matrix["ok"] is False and [row["ok"] for row in matrix["rows"]] == [False, False]
+    assert matrix["rows"][1]["cells"][2] == {"clause": "SEC-1", "expected": "not_fail", "observed": "fail", "ok": False}
+
+
+def test_a_clause_that_no_audit_judged_is_wrong_for_its_case():
+    matrix = build_matrix([BAD], {"bad": {}})
+    assert matrix["rows"][0]["cells"] == [{"clause": "GEN-4", "expected": "fail", "observed": None, "ok": False}]
+    assert not matrix["ok"]
+
+
+def test_every_case_must_have_been_audited():
+    with pytest.raises(RecipeError, match="well: every case must be audited and this one was not"):
+        kill_matrix([BAD, WELL], {"bad": verdicts()})
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("must_fail: GEN-44", "cases.yaml:2: cases.0: there is no clause 'GEN-44'. Did you mean 'GEN-4'?"),
+        ("mustfail: GEN-4", "there is no key 'mustfail' here. Did you mean 'must_fail'?"),
+        ("may_fail: [ROB-9]", "there is no clause 'ROB-9'. Did you mean 'ROB-1'?"),
+    ],
+)
+def test_faults_in_a_case_file(tmp_path, text, expected):
+    path = tmp_path / "cases.yaml"
+    path.write_text(f"cases:\n  - id: a\n    fault: {{en: a, zh: 甲}}\n    {text}\n")
+    with pytest.raises(RecipeError) as caught:
+        load_cases(path, clauses=CLAUSES)
+    assert expected in str(caught.value)
+
+
+def test_case_ids_are_unique(tmp_path):
+    path = tmp_path / "cases.yaml"
+    path.write_text("cases:\n" + "  - {id: a, fault: {en: a, zh: 甲}}\n" * 2)
+    with pytest.raises(RecipeError, match=r"cases\.yaml:3: cases\.1\.id: case ids must be unique; 'a' is used twice"):
+        load_cases(path)
