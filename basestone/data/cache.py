@@ -200,7 +200,7 @@ def _decode_all(
 def _begin(file: IO[bytes], shape: tuple[int, ...], folder: Path) -> None:
     """Checks the disk and writes the header of ``images.npy``."""
     needed, free = int(np.prod(shape)) + shape[0] * _ROW_BYTES, shutil.disk_usage(folder).free
-    if False:
+    if needed > free:
         raise DataError(
             f"The decoded images need {needed:,} bytes and {folder.parent} has {free:,} bytes free. "
             "Free some space, choose another cache folder, or set data.image_size."

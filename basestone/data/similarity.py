@@ -144,11 +144,10 @@ def _correlation(a: Tensor, b: Tensor) -> Tensor:
 
 
 def _unit(images: Tensor) -> Tensor:
-    """Rows of zero mean and unit norm; a row whose pixels differ by rounding only becomes zero."""
+    """Rows of zero mean and unit norm; a row whose pixels differ by rounding only stays near zero."""
     rows = images.flatten(1)
     rows = rows - rows.mean(1, keepdim=True)
-    norm = rows.norm(dim=1, keepdim=True)
-    return torch.where(norm > 1e-2, rows / norm.clamp_min(1e-2), 0.0)
+    return rows / rows.norm(dim=1, keepdim=True).clamp_min(1e-2)
 
 
 def _detail(luma: Tensor) -> Tensor:

@@ -48,8 +48,17 @@ def collect(
     from basestone.lifecycle.collectors import COLLECTORS
 
     session = Session(corridor, section, prepared, subject, folder)
+    session.record("plan", lambda session: Fact(_forecast(session, standard)))
     for name in (name for name in COLLECTORS if name in standard.records):
         session.record(name, COLLECTORS[name])
+
+
+def _forecast(session: Session, standard: StandardInForce) -> dict[str, Any]:
+    """What is expected of this audit, written down before it begins, so that the report can hold it to its word."""
+    from basestone.lifecycle.forecast import forecast_audit
+
+    counts = session.prepared.facts["counts"]
+    return forecast_audit(session.section, standard, session.subject, session.split("test"), counts)
 
 
 @dataclass

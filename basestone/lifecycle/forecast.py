@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from basestone.recipe.schema import Audit
+from basestone.recipe.schema import Audit, Pretrain
 
 if TYPE_CHECKING:
     from basestone.data.dataset import ImageSplit
@@ -23,6 +23,26 @@ def forecast_audit(
 
     available = sample_sizes(section, counts)
     return plan(standard, available, rehearse(subject, test, section.batch_size, available))
+
+
+def forecast_training(section: Pretrain, subject: Subject, test: ImageSplit, num_train: int) -> dict[str, Any]:
+    """Seconds of one training run, from a timed forward pass: a backward pass takes about twice as long."""
+    per_image = rehearse_batch(subject, test, section.fit.batch_size) / min(section.fit.batch_size, len(test))
+    fit = section.fit
+    samples = num_train * fit.epochs if fit.epochs else (fit.max_steps or 0) * fit.batch_size
+    assumption = "a step is taken as three forward passes in fp32; validation and checkpoints come on top"
+    return {"seconds": 3 * per_image * samples, "samples": samples, "assumption": assumption}
+
+
+def rehearse_batch(subject: Subject, test: ImageSplit, batch_size: int) -> float:
+    """Seconds of one forward pass over a batch of test images."""
+    import numpy as np
+
+    from basestone.measures.machine import median_seconds
+    from basestone.measures.subject import to_unit
+
+    images = to_unit(test.raw(np.arange(min(batch_size, len(test)))))
+    return median_seconds(lambda: subject.logits(images))
 
 
 def sample_sizes(section: Audit, counts: dict[str, int]) -> dict[str, int]:
@@ -45,13 +65,12 @@ def rehearse(subject: Subject, test: ImageSplit, batch_size: int, available: dic
 
     from basestone.measures.energy import EnergyMeter
     from basestone.measures.machine import median_seconds
-    from basestone.measures.subject import collect_corrupted, to_unit
+    from basestone.measures.subject import collect_corrupted
     from basestone.standard.plan import CostModel
 
     size = min(batch_size, len(test))
-    images = to_unit(test.raw(np.arange(size)))
     with EnergyMeter() as meter:
-        batch, single = (median_seconds(lambda part=part: subject.logits(part)) for part in (images, images[:1]))
+        batch, single = (rehearse_batch(subject, test, count) for count in (size, 1))
     few = np.arange(min(REHEARSED, len(test)))
     corrupted = median_seconds(
         lambda: collect_corrupted(subject, test.raw, test.targets, few, seed=0, batch_size=size), rounds=1

@@ -11,7 +11,7 @@ from basestone.core.artifact import read_json
 from basestone.core.contracts import Tracker
 from basestone.core.spec import ImageSpec
 from basestone.lifecycle.check import load_checked
-from basestone.lifecycle.forecast import forecast_audit
+from basestone.lifecycle.forecast import forecast_audit, forecast_training
 from basestone.lifecycle.prepare import prepare
 from basestone.lifecycle.run import corridor_for
 from basestone.lifecycle.stage import Corridor
@@ -32,16 +32,17 @@ def plan(
     with corridor_for(loaded, out, tracker) as corridor:
         counts = prepare(corridor).facts["counts"]
         test = open_split(corridor.folder.stage("prepare"), corridor.cache, "test")
+        training: dict[str, Any] = {}
         audits: dict[str, Any] = {}
         section_of_model: Pretrain | None = None
         for stage, section in corridor.recipe.stages.items():
             if isinstance(section, Pretrain):
                 section_of_model = section
+                training[stage] = forecast_training(section, untrained(corridor, section), test, counts["train"])
             if isinstance(section, Audit) and section_of_model is not None:
                 standard = resolve(section.profile, section.declare, section.waive, corridor.recipe.task, date.today())
-                subject = untrained(corridor, section_of_model)
-                audits[stage] = forecast_audit(section, standard, subject, test, counts)
-        return {"run": str(corridor.folder.path), "counts": counts, "audits": audits}
+                audits[stage] = forecast_audit(section, standard, untrained(corridor, section_of_model), test, counts)
+        return {"run": str(corridor.folder.path), "counts": counts, "training": training, "audits": audits}
 
 
 def untrained(corridor: Corridor, section: Pretrain) -> Subject:

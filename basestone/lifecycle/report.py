@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from basestone.core.artifact import Manifest, file_digest, write_json, write_text
+from basestone.core.artifact import Manifest, file_digest, read_json, write_json, write_text
 from basestone.lifecycle.keys import signing_key
 from basestone.lifecycle.stage import Corridor, perform
 from basestone.recipe.schema import Report
@@ -38,7 +38,8 @@ def write_report(corridor: Corridor, audit: str, language: str) -> None:
     from basestone.reporting.view import read_view
 
     run = corridor.folder
-    view = read_view(run, audit, pictures=sample_pictures(corridor, audit), language=language)
+    pictures, forecast = sample_pictures(corridor, audit), scored_forecast(run, audit)
+    view = read_view(run, audit, pictures=pictures, language=language, forecast=forecast)
     write_text(run.report / "index.html", render(view))
     write_json(run.report / "bom.cdx.json", build_bom(view))
     write_text(run.report / "MODEL_CARD.md", build_card(view))
@@ -58,3 +59,14 @@ def sample_pictures(corridor: Corridor, audit: str, count: int = 12) -> list[dic
         row | {"png": png_bytes(image), "row": split.row_names[row["index"]]}
         for row, image in zip(rows, pixels, strict=True)
     ]
+
+
+def scored_forecast(run: RunFolder, audit: str) -> list[dict[str, Any]]:
+    """The audit's plan beside what came of it; nothing when the plan could not be made."""
+    from basestone.reporting.scored import scored_rows
+    from basestone.standard.plan import score_forecast
+
+    facts = read_json(run.stage(audit) / "facts.json")
+    if "plan" not in facts:
+        return []
+    return scored_rows(facts["plan"], score_forecast(facts["plan"], run.verdicts(audit), facts["timing"]))

@@ -16,8 +16,9 @@ noncentral chi-square with 15 degrees of freedom and noncentrality n theta^2 / s
 errors. With unequal ones we take s^2 as the largest of the bins' and sum_b s_b^2 / s^2 degrees of freedom (Box 1954;
 Satterthwaite): the mean is right and the spread is at least the true one, the safe side. Since a bin without an error
 is not a bin without variance, the s^2 that rules the spread is taken at the Wilson limit of the bin's accuracy: with
-one bin the bounds are then Wilson's. The bias is taken off with the plain variances for the upper bound and, for the
-lower one, with those of padded counts (Agresti & Coull 1998): again the safe side.
+one bin the bounds are then nearly Wilson's. The bias is taken off with the plain variances for the upper bound and,
+for the lower one, with those of padded counts (Agresti & Coull 1998): again the safe side. The simulation in the tests
+covers at least 94 % on either side from n = 300 to 10 000, calibrated, over-confident or wavy.
 """
 
 from __future__ import annotations
@@ -46,7 +47,9 @@ def calibration_error(records: Records) -> Measurement:
         value=value,
         unit="fraction",
         n=len(confidence),
-        interval=Interval(lower=lower, upper=upper, method="noncentral chi-square inversion, 15 equal-mass bins"),
+        interval=Interval(
+            lower=lower, upper=upper, method=f"noncentral chi-square inversion, {len(count)} equal-mass bins"
+        ),
         detail={
             "estimator": "debiased L2 (Kumar et al. 2019)",
             "bins": len(count),
@@ -76,11 +79,11 @@ def reliability_bins(confidence: ArrayLike, correct: ArrayLike, num_bins: int = 
 
 
 def bin_totals(
-    confidence: ArrayLike, correct: ArrayLike, num_bins: int = NUM_BINS
+    confidence: ArrayLike, correct: ArrayLike
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
     """Per equal-mass bin: how many were right, the sum of confidences, how many there are (never zero)."""
     c, y = _checked(confidence, correct)
-    edges = np.unique(np.quantile(c, np.arange(1, num_bins) / num_bins))
+    edges = np.unique(np.quantile(c, np.arange(1, NUM_BINS) / NUM_BINS))
     place = np.unique(np.searchsorted(edges, c, side="right"), return_inverse=True)[1]
     right, confidence_sum = (np.bincount(place, weights=values).astype(np.float64) for values in (y, c))
     return right, confidence_sum, np.bincount(place).astype(np.float64)

@@ -24,8 +24,8 @@ def compare_predictions(first: Records, second: Records) -> dict[str, Any]:
     """The paired differences (second - first) of two audits, as JSON.
 
     ``accuracy``, ``loss`` (nats) and ``brier`` hold both values, their difference and its one-sided 95 % bounds;
-    ``mcnemar`` the discordant counts and the exact two-sided p; ``calibration_error`` both values with their own bounds,
-    as the two are not paired; ``n`` the samples. UsageError when the runs were not audited on the same samples.
+    ``mcnemar`` the discordant counts and the exact two-sided p; ``calibration_error`` both values with their own
+    bounds, as the two are not paired; ``n`` the samples. UsageError when the two were not audited on the same samples.
     """
     a, b = clean_predictions(first, "clean_test"), clean_predictions(second, "clean_test")
     order_a, order_b = _same_samples(a, b)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from basestone.core.errors import Fault, RecipeError, UsageError, did_you_mean
 from basestone.core.run import RunFolder
-from basestone.recipe.document import Located, parse, read
+from basestone.core.document import Located, parse, read
 
 EXAMPLES = Path(__file__).parent / "examples"
 SELFTEST = Path(__file__).parent / "selftest"  # known-bad models and healthy controls

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from basestone.core.errors import Fault, did_you_mean
-from basestone.recipe.document import as_mapping, scalar
+from basestone.core.document import as_mapping, scalar
 
 Schema = Mapping[str, Any]
 

@@ -13,7 +13,7 @@ from typing import Any
 from basestone.core.errors import Fault, did_you_mean
 from basestone.core.registry import Section
 from basestone.data.options import DataOptions
-from basestone.recipe.document import as_mapping
+from basestone.core.document import as_mapping
 from basestone.recipe.schema import Audit, Pretrain, Recipe, Report
 
 NEEDS = {"audit": "pretrain", "report": "audit"}  # stage kind → the kind that must come before it

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from basestone.core.errors import UsageError
-from basestone.recipe.document import dump
+from basestone.core.document import dump
 
 SourceKind = Literal["folder", "parquet"]
 

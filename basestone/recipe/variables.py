@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from basestone.core.errors import Fault
-from basestone.recipe.document import Located
+from basestone.core.document import Located
 
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 

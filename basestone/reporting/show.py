@@ -36,8 +36,8 @@ def show_plan(forecast: Mapping[str, Any], width: int) -> RenderableType:
     """One table an audit: n, from which value on each criterion passes, how likely it decides, and what it costs."""
     counts = ", ".join(f"{count:,} {split}" for split, count in forecast["counts"].items())
     parts: list[RenderableType] = [Text(f"samples  {counts}")]
-    if training := forecast["training"]:
-        parts.append(Text(f"training about {duration(training['seconds'])} ({training['assumption']})"))
+    for stage, training in forecast["training"].items():
+        parts.append(Text(f"{stage:8} about {duration(training['seconds'])}: {training['assumption']}"))
     for stage, plan in forecast["audits"].items():
         parts.append(_plan_table(stage, plan))
         total, memory = duration(plan["total_seconds"]), prefixed(plan["peak_bytes"], "B")

@@ -8,7 +8,7 @@ from basestone.standard.clause import Clause, Words, load_clauses
 from basestone.standard.judge import judge
 from basestone.standard.plan import CostModel, plan, score_forecast
 from basestone.standard.profile import StandardInForce, load_profile, profile_names
-from basestone.standard.selftest import Case, build_matrix, kill_matrix, load_cases
+from basestone.standard.selftest import Case, kill_matrix, load_cases
 from basestone.standard.tailoring import find_faults, resolve
 
 __all__ = [
@@ -17,7 +17,6 @@ __all__ = [
     "CostModel",
     "StandardInForce",
     "Words",
-    "build_matrix",
     "find_faults",
     "judge",
     "kill_matrix",

@@ -11,7 +11,7 @@ from typing import Annotated, Literal, Self, cast
 
 from pydantic import Field, FiniteFloat, model_validator
 
-from basestone.core.errors import Fault, RecipeError, did_you_mean
+from basestone.core.errors import Fault, RecipeError, UsageError, did_you_mean
 from basestone.core.registry import PositiveInt, Strict
 from basestone.standard.document import Document, Place, parse, read_document
 
@@ -137,6 +137,15 @@ def load_clauses(*paths: Path) -> tuple[Clause, ...]:
     if faults:
         raise RecipeError(faults)
     return tuple(found[name][0] for name in sorted(found))
+
+
+def clause_by_id(name: str) -> Clause:
+    """A shipped clause; UsageError with the nearest id when there is none of that name."""
+    clauses = {clause.id: clause for clause in load_clauses()}
+    if name not in clauses:
+        message = unknown("clause", name, clauses)
+        raise UsageError(f"{message[0].upper()}{message[1:]}")
+    return clauses[name]
 
 
 def _documents(paths: Iterable[Path], faults: list[Fault]) -> list[Document]:

@@ -1,7 +1,4 @@
-"""YAML files of a standard: read with the line of every key, checked against a model, every fault worded.
-
-ruamel's round-trip loader is used because it keeps lines; like the safe one it builds nothing but plain values.
-"""
+"""YAML files of a standard: checked against a model, every fault worded and with the line of its key."""
 
 from __future__ import annotations
 
@@ -12,10 +9,9 @@ from pathlib import Path
 from typing import Any, TypeVar, cast, get_args
 
 from pydantic import BaseModel, ValidationError
-from ruamel.yaml import YAML
-from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
-from basestone.core.errors import Fault, RecipeError, did_you_mean
+from basestone.core.document import read
+from basestone.core.errors import Fault, did_you_mean
 
 Place = tuple[str | int, ...]
 M = TypeVar("M", bound=BaseModel)
@@ -23,29 +19,23 @@ M = TypeVar("M", bound=BaseModel)
 
 @dataclass(frozen=True, kw_only=True)
 class Document:
-    """A YAML file's plain value and the line (from 1) of each key and item."""
+    """A YAML file's plain value and the line (from 1) of each key and item, by dotted path."""
 
     file: str
     value: Any
-    lines: Mapping[Place, int]
+    lines: Mapping[str, int | None]
 
     def fault(self, place: Place, message: str) -> Fault:
         """A fault at ``place``, with the line of the nearest key that the file holds."""
-        near = next((place[:size] for size in range(len(place), 0, -1) if place[:size] in self.lines), ())
-        return Fault(path=".".join(map(str, place)), message=message, file=self.file, line=self.lines.get(near, 1))
+        paths = [_dotted(place[:size]) for size in range(len(place), 0, -1)]
+        line = next((self.lines[path] for path in paths if path in self.lines), 1)
+        return Fault(path=_dotted(place), message=message, file=self.file, line=line)
 
 
 def read_document(path: Path) -> Document:
     """Reads one YAML 1.2 file (``3e-4`` is a float); RecipeError with the line when it is not one."""
-    try:
-        tree: Any = YAML(typ="rt", pure=True).load(path.read_text(encoding="utf-8"))  # pyright: ignore[reportUnknownMemberType]
-    except MarkedYAMLError as error:
-        marked = cast("Any", error)
-        line = marked.problem_mark.line + 1 if marked.problem_mark else None
-        raise _unreadable(path, line, str(marked.problem)) from error
-    except (OSError, UnicodeDecodeError, YAMLError) as error:
-        raise _unreadable(path, None, str(error)) from error
-    return Document(file=str(path), value=_plain(tree), lines=dict(_lines(tree, ())))
+    root = read(path)
+    return Document(file=str(path), value=root.plain(), lines={place: item.line for place, item in root.walk()})
 
 
 def parse(document: Document, model: type[M], place: Place = ()) -> tuple[M | None, list[Fault]]:
@@ -64,32 +54,8 @@ def parse(document: Document, model: type[M], place: Place = ()) -> tuple[M | No
         ]
 
 
-def _unreadable(path: Path, line: int | None, problem: str) -> RecipeError:
-    message = f"must be a readable YAML file and is not: {problem}."
-    return RecipeError([Fault(path="", message=message, file=str(path), line=line)])
-
-
-def _plain(node: Any) -> Any:
-    """Dicts, lists and JSON scalars; anything else (a date, a tagged value) as its text."""
-    if isinstance(node, dict):
-        return {str(key): _plain(item) for key, item in cast("dict[Any, Any]", node).items()}
-    if isinstance(node, list):
-        return [_plain(item) for item in cast("list[Any]", node)]
-    for kind in (bool, int, float, str):
-        if isinstance(node, kind):
-            return kind(node)
-    return None if node is None else str(node)
-
-
-def _lines(node: Any, place: Place) -> Iterator[tuple[Place, int]]:
-    if isinstance(node, dict | list):
-        keys: Any = cast("Any", node) if isinstance(node, dict) else range(len(cast("list[Any]", node)))
-        positions: Mapping[Any, Any] = cast("Any", node).lc.data or {}
-        for key in keys:
-            here = (*place, key if isinstance(node, list) else str(key))
-            if key in positions:
-                yield here, positions[key][0] + 1
-            yield from _lines(cast("Any", node)[key], here)
+def _dotted(place: Place) -> str:
+    return ".".join(map(str, place))
 
 
 def _wording(fault: Mapping[str, Any], model: type[BaseModel]) -> str:

@@ -90,14 +90,17 @@ class KillMatrix:
         proven = {case.must_fail for case in self.cases}
         return tuple(clause for clause in self.clauses if clause not in proven)
 
+    def rows(self) -> list[dict[str, Any]]:
+        """One row a case, for a table: clause → observed verdict, with ``!`` and the expected one where it is wrong."""
+        return [
+            {"case": case.id, "fault": case.fault.model_dump(), "must_fail": case.must_fail}
+            | {cell.clause: _shown(cell) for cell in self.cells if cell.case == case.id}
+            for case in self.cases
+        ]
+
     def to_json(self) -> dict[str, Any]:
-        """The matrix as the self-test publishes it: one row a case, one cell a clause."""
-        return {
-            "ok": self.right,
-            "clauses": list(self.clauses),
-            "rows": [_row(case, [cell for cell in self.cells if cell.case == case.id]) for case in self.cases],
-            "unproven": list(self.unproven),
-        }
+        """The matrix as the self-test publishes it."""
+        return {"right": self.right, "rows": self.rows(), "unproven": list(self.unproven)}
 
 
 def load_cases(path: Path = CASES, *, clauses: Iterable[str] | None = None) -> tuple[Case, ...]:
@@ -116,25 +119,22 @@ def load_cases(path: Path = CASES, *, clauses: Iterable[str] | None = None) -> t
     return found.cases
 
 
-def kill_matrix(cases: Sequence[Case], outcomes: Mapping[str, Mapping[str, str]]) -> KillMatrix:
-    """Compares each case's verdicts (clause → verdict) with what they must be; a case not audited is a RecipeError."""
-    missing = [case.id for case in cases if case.id not in outcomes]
+def kill_matrix(cases: Sequence[Case], verdicts: Mapping[str, Mapping[str, Any]]) -> KillMatrix:
+    """Compares each case's ``verdicts.json`` with what it must be; RecipeError when a case was not audited."""
+    missing = [case.id for case in cases if case.id not in verdicts]
     if missing:
         message = "every case must be audited and this one was not."
         raise RecipeError([Fault(path=name, message=message) for name in missing])
-    judged = {clause for case in cases for clause in outcomes[case.id]}
-    clauses = tuple(sorted(judged | {case.must_fail for case in cases if case.must_fail}))
+    observed = {
+        (case.id, row["clause"]): str(row["verdict"]) for case in cases for row in verdicts[case.id]["verdicts"]
+    }
+    clauses = tuple(sorted({clause for _, clause in observed} | {case.must_fail for case in cases if case.must_fail}))
     cells = tuple(
-        Cell(case=case.id, clause=clause, expected=case.expects(clause), observed=outcomes[case.id].get(clause))
+        Cell(case=case.id, clause=clause, expected=case.expects(clause), observed=observed.get((case.id, clause)))
         for case in cases
         for clause in clauses
     )
     return KillMatrix(cases=tuple(cases), clauses=clauses, cells=cells)
-
-
-def build_matrix(cases: Sequence[Case], outcomes: Mapping[str, Mapping[str, str]]) -> dict[str, Any]:
-    """``kill_matrix`` as JSON: ``ok``, ``clauses``, ``rows`` (case, fault, must_fail, ok, cells) and ``unproven``."""
-    return kill_matrix(cases, outcomes).to_json()
 
 
 def _case_faults(case: Case, known: set[str] | None) -> list[str]:
@@ -142,14 +142,6 @@ def _case_faults(case: Case, known: set[str] | None) -> list[str]:
     return [unknown("clause", name, known) for name in named if known is not None and name not in known]
 
 
-def _row(case: Case, cells: Sequence[Cell]) -> dict[str, Any]:
-    return {
-        "case": case.id,
-        "fault": case.fault.model_dump(),
-        "must_fail": case.must_fail,
-        "ok": all(cell.right for cell in cells),
-        "cells": [
-            {"clause": cell.clause, "expected": cell.expected, "observed": cell.observed, "ok": cell.right}
-            for cell in cells
-        ],
-    }
+def _shown(cell: Cell) -> str:
+    word = cell.observed or "not judged"
+    return word if cell.right else f"{word} ! expected {cell.expected.replace('_', ' ')}"

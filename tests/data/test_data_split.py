@@ -26,6 +26,13 @@ def test_disjoint_complete_and_every_class_stays_in_train(counts, seed):
     assert set(labels[splits["train"]]) == set(labels)
 
 
+def test_a_class_of_one_stays_in_train_whatever_the_share():
+    """Half of 12 is 6: the quotas 0.5, 0.5, 0.5, 4.5 would give the spare seats to the classes of one."""
+    source, labels, hashes = data([1, 1, 1, 9])
+    splits = divide(source, labels, hashes, SplitOptions(test=0.5, validation=None), seed=0)
+    assert np.bincount(labels[splits["test"]], minlength=4).tolist() == [0, 0, 0, 6]
+
+
 def test_sizes_by_hand():
     """100 of each of two classes, 20 % test, 10 % validation: 20 and 10 of each."""
     splits = divide(*data([100, 100]), SplitOptions(), seed=0)

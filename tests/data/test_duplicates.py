@@ -67,6 +67,15 @@ def test_planted_copies_are_found_and_nothing_else(kind, change):
     assert ((copies.similarity >= 0) & (copies.similarity <= 1)).all()
 
 
+def test_the_bar_of_digits_lies_between_their_closest_lookalikes_and_copies():
+    """Rows 1585 and 1648 are two ones that differ in 10 of 64 pixels, by up to 48 levels: the closest pair there is."""
+    images = digits()
+    lookalike = pair_similarity(images, np.array([1585]), np.array([1648]))[0]
+    everything = np.concatenate([images, jpeg(images[:300], 90)])
+    worst_copy = pair_similarity(everything, np.arange(300), np.arange(1797, 2097)).min()
+    assert 0.98 < lookalike < bar(images, np.arange(1797)) < worst_copy
+
+
 def test_exact_copies_by_hash_even_without_looking_for_near_ones():
     images = pictures(20)
     everything = np.concatenate([images, images[3:5]])
@@ -108,6 +117,9 @@ def test_similarity_is_symmetric_one_for_itself_and_bounded_by_numpy_correlation
     luma = torch.from_numpy(pictures(12, channels=1)[:, 0]).float()
     a, b = luma[:6], luma[6:]
     assert torch.allclose(similarity(a, b), similarity(b, a), atol=1e-6)
+    clipped = (1.5 * a + 60).clamp(0, 255)
+    assert torch.allclose(similarity(a, clipped), torch.ones(6), atol=1e-3)
+    assert torch.allclose(similarity(clipped, a), torch.ones(6), atol=1e-3)
     assert torch.allclose(similarity(a, a), torch.ones(6), atol=1e-5)
     reference = [np.corrcoef(x.ravel(), y.ravel())[0, 1] for x, y in zip(a.numpy(), b.numpy(), strict=True)]
     assert (similarity(a, b).numpy() <= np.array(reference) + 1e-5).all()  # no pair here is alike enough to be fitted

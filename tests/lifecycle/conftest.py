@@ -1,18 +1,13 @@
 from __future__ import annotations
 
 import shutil
-from pathlib import Path
 
 import pytest
 
-from basestone.lifecycle.run import Run, run
+from small_recipe import SMALL
 
-SMALL = (
-    "stages.pretrain.fit.epochs=6",
-    "stages.pretrain.fit.ema_decay=null",
-    "stages.audit.samples.corruptions=40",
-    "stages.audit.samples.latency_runs=299",
-)
+from basestone.core.run import RunFolder
+from basestone.lifecycle.run import Run, run
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -35,4 +30,4 @@ def pristine(tmp_path_factory) -> Run:
 def finished(pristine, tmp_path) -> Run:
     """A copy of the whole run, to be spoilt."""
     shutil.copytree(pristine.folder.path, tmp_path / "digits")
-    return Run(type(pristine.folder)(Path(tmp_path / "digits")))
+    return Run(RunFolder(tmp_path / "digits"))

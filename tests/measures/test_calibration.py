@@ -37,11 +37,11 @@ def test_one_bin_has_wilsons_bounds():
 
 
 def test_equal_mass_bins_keep_ties_together_and_one_in_the_last():
-    confidence = np.array([0.5] * 50 + [1.0] * 50)
-    right, total, count = bin_totals(confidence, np.ones(100))
-    assert count.tolist() == [50, 50]
-    assert total.tolist() == [25, 50]
-    assert right.tolist() == [50, 50]
+    confidence = np.array([0.5] * 500 + [1.0] * 500)
+    right, total, count = bin_totals(confidence, np.ones(1000))
+    assert count.tolist() == [500, 500]
+    assert total.tolist() == [250, 500]
+    assert right.tolist() == [500, 500]
     _, _, count = bin_totals(np.linspace(0.1, 1, 1500), np.ones(1500))
     assert count.tolist() == [100] * 15
 

@@ -6,7 +6,6 @@ from basestone.core.errors import UsageError
 from basestone.measures.compare import brier, compare_predictions, mcnemar
 from basestone.measures.interval import paired_difference
 
-
 PAIRED = ("accuracy", "loss", "brier")
 
 

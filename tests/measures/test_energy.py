@@ -20,6 +20,7 @@ def test_counters_are_summed_over_packages_and_wrap(powercap):
     with EnergyMeter(powercap) as meter:
         (powercap / "intel-rapl:0/energy_uj").write_text("7500000\n")
         (powercap / "intel-rapl:1/energy_uj").write_text("100000\n")
+        (powercap / "intel-rapl:0:0/energy_uj").write_text("800000\n")
     # 2.5 J, and 0.1 J + 1 J (range) - 0.9 J = 0.2 J; the part of package 0 is inside it already
     assert meter.joules == pytest.approx(2.7)
     assert meter.method.startswith("measured: RAPL")

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from basestone.core.errors import UsageError
-from basestone.core.evidence import Measurement, NotMeasured
+from basestone.core.evidence import Interval, Measurement, NotMeasured
 from basestone.measures import MEASURES, measure
 from basestone.measures.accuracy import telling_samples
 from basestone.measures.interval import clopper_pearson, newcombe
@@ -78,6 +78,15 @@ def test_without_records_nothing_is_measured_and_the_reason_is_told(name, make_r
 def test_an_unknown_measure_is_a_usage_error(make_records):
     with pytest.raises(UsageError, match=r"no measure 'acuracy'\. Did you mean 'accuracy'"):
         measure("acuracy", make_records())
+
+
+@pytest.mark.parametrize(("value", "upper"), [(float("nan"), 1.0), (0.5, float("inf"))])
+def test_a_result_that_is_not_finite_is_not_measured(value, upper, make_records, monkeypatch):
+    interval = Interval(lower=0.0, upper=upper, method="planted")
+    planted = Measurement(measure="accuracy", value=value, unit="fraction", n=1, interval=interval)
+    monkeypatch.setitem(MEASURES, "accuracy", lambda records: planted)
+    found = measure("accuracy", make_records())
+    assert found == NotMeasured(measure="accuracy", reason=f"the result must be finite; got {value} in 0.0 to {upper}")
 
 
 def test_accuracy_and_baseline_by_hand(make_records, clean):

@@ -8,7 +8,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from basestone.recipe.compose import examples
-from basestone.recipe.document import read
+from basestone.core.document import read
 from basestone.recipe.schema import json_schema
 
 

@@ -146,6 +146,23 @@ def test_a_signed_lie_is_found(attested: RunFolder, change: dict, check: str) ->
     assert check in {one.check for one in failures(attested)}
 
 
+def test_the_root_of_each_table_is_recomputed(attested: RunFolder) -> None:
+    from basestone.reporting.evidence import root_over
+
+    records = {"stages/audit/samples/latency.parquet": "0" * 64}
+    sign_again(attested, {"merkle": {"root": root_over(records), "records": records}})
+    (failure,) = failures(attested)
+    assert (failure.check, failure.file) == ("merkle", "stages/audit/samples/latency.parquet")
+
+
+def test_a_file_outside_the_run_is_never_evidence(attested: RunFolder) -> None:
+    outside = attested.path.parent / "other.txt"
+    outside.write_text("x")
+    lie = {"path": "../other.txt", "sha256": file_digest(outside), "bytes": 1}
+    sign_again(attested, {"evidence": [lie]})
+    assert "found outside the folder" in " ".join(one.detail for one in failures(attested))
+
+
 def test_what_must_be_attested_must_exist(run: RunFolder) -> None:
     with pytest.raises(ArtifactError, match=r"report/MODEL_CARD\.md must exist to be attested"):
         attest.build_attestation(run, "audit", KEY)

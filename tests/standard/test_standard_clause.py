@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from basestone.core.errors import RecipeError
+from basestone.core.errors import RecipeError, UsageError
 from basestone.standard import load_clauses
-from basestone.standard.clause import SHIPPED
+from basestone.standard.clause import SHIPPED, clause_by_id
 
 BUILT = ["CST-1", "CST-2", "GEN-1", "GEN-2", "GEN-4", "GEN-5", "LAT-1", "ROB-1", "SEC-1", "SEC-2"]
 CHINESE = re.compile(r"[一-鿿]")
@@ -119,7 +119,7 @@ def test_every_fault_of_every_file_is_reported_at_once(tmp_path):
     assert "house.yaml:9: criteria.0.direction: must be 'at_least' or 'at_most'; got 'atleast'." in text
     assert "Did you mean 'at_least'?" in text
     assert "house.yaml:7: criteria.0.label.zh: string should have at least 1 character; got ''." in text
-    assert "other.yaml:2: must be a readable YAML file and is not" in text
+    assert "other.yaml:2: this is not YAML" in text
 
 
 @pytest.mark.parametrize(
@@ -186,3 +186,9 @@ def test_served_clauses_apply_to_services_only(tmp_path):
     assert not clause.applies_to("image_classification")
     assert clause.applies_to("image_classification", served=True)
     assert not clause.applies_to("speech", served=True)
+
+
+def test_a_clause_is_found_by_its_id():
+    assert clause_by_id("ROB-1").title.zh == "抵御常见扰动"
+    with pytest.raises(UsageError, match=r"^There is no clause 'ROB-11'\. Did you mean 'ROB-1'\?$"):
+        clause_by_id("ROB-11")

@@ -3,7 +3,7 @@
 import pytest
 
 from basestone.core.errors import RecipeError
-from basestone.standard import Case, build_matrix, kill_matrix, load_cases, load_clauses
+from basestone.standard import Case, kill_matrix, load_cases, load_clauses
 from basestone.standard.clause import Words
 
 CLAUSES = [clause.id for clause in load_clauses()]
@@ -16,7 +16,7 @@ def verdicts(**words):
     rows = {"GEN-4": "pass", "ROB-1": "pass", "SEC-1": "pass"} | {
         key.replace("_", "-"): word for key, word in words.items()
     }
-    return {name: word for name, word in rows.items() if word}
+    return {"verdicts": [{"clause": name, "verdict": word} for name, word in rows.items() if word]}
 
 
 def wrong(**cases):
@@ -34,23 +34,21 @@ def test_the_shipped_cases_name_clauses_that_exist_and_speak_both_languages():
         "slow": "LAT-1",
         "tampered": "SEC-1",
     }
-    assert [name for name, case in cases.items() if case.must_fail is None] == ["healthy"]
+    assert [name for name, case in cases.items() if case.must_fail is None] == ["healthy", "healthy-other-seed"]
     assert all(any("一" <= letter <= "鿿" for letter in case.fault.zh) for case in cases.values())
 
 
 def test_a_right_matrix():
     matrix = kill_matrix([BAD, WELL], {"bad": verdicts(GEN_4="fail"), "well": verdicts(ROB_1="inconclusive")})
     assert matrix.right and matrix.wrong == () and matrix.unproven == ("ROB-1", "SEC-1")
-    assert matrix.to_json()["rows"][0] == {
+    assert matrix.to_json()["right"] is True
+    assert matrix.rows()[0] == {
         "case": "bad",
         "fault": {"en": "made on purpose", "zh": "有意为之"},
         "must_fail": "GEN-4",
-        "ok": True,
-        "cells": [
-            {"clause": "GEN-4", "expected": "fail", "observed": "fail", "ok": True},
-            {"clause": "ROB-1", "expected": "any", "observed": "pass", "ok": True},
-            {"clause": "SEC-1", "expected": "not_fail", "observed": "pass", "ok": True},
-        ],
+        "GEN-4": "fail",
+        "ROB-1": "pass",
+        "SEC-1": "pass",
     }
 
 
@@ -69,16 +67,16 @@ def test_a_fault_may_spill_over_only_where_that_was_said():
     assert wrong(bad=verdicts(GEN_4="fail", SEC_1="fail"), well=verdicts()) == [("bad", "SEC-1")]
 
 
-def test_wrong_cells_are_marked():
-    matrix = build_matrix([BAD, WELL], {"bad": verdicts(), "well": verdicts(SEC_1="fail")})
-    assert matrix["ok"] is False and [row["ok"] for row in matrix["rows"]] == [False, False]
-    assert matrix["rows"][1]["cells"][2] == {"clause": "SEC-1", "expected": "not_fail", "observed": "fail", "ok": False}
+def test_wrong_cells_are_marked_in_the_table():
+    matrix = kill_matrix([BAD, WELL], {"bad": verdicts(), "well": verdicts(SEC_1="fail")})
+    assert matrix.rows()[0]["GEN-4"] == "pass ! expected fail"
+    assert matrix.rows()[1]["SEC-1"] == "fail ! expected not fail"
+    assert matrix.to_json()["right"] is False
 
 
 def test_a_clause_that_no_audit_judged_is_wrong_for_its_case():
-    matrix = build_matrix([BAD], {"bad": {}})
-    assert matrix["rows"][0]["cells"] == [{"clause": "GEN-4", "expected": "fail", "observed": None, "ok": False}]
-    assert not matrix["ok"]
+    matrix = kill_matrix([BAD], {"bad": {"verdicts": []}})
+    assert matrix.rows()[0]["GEN-4"] == "not judged ! expected fail" and not matrix.right
 
 
 def test_every_case_must_have_been_audited():

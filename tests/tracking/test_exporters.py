@@ -1,5 +1,6 @@
 import json
 import socket
+import time
 
 import pytest
 
@@ -85,7 +86,9 @@ def test_wandb_writes_the_history_offline(tmp_path, no_network, capfd):
         tracker.log(event)
     tracker.close()
     (run,) = (tmp_path / "wandb").glob("offline-run-*")
-    history = read_wandb(next(run.glob("*.wandb")))
+    file, deadline = next(run.glob("*.wandb")), time.monotonic() + 20
+    while len(history := read_wandb(file)) < 3 and time.monotonic() < deadline:
+        time.sleep(0.1)  # W&B's own process closes the file a moment after finish() has returned
     assert [row["pretrain/step"] for row in history] == [1, 2, 2]
     assert [row.get("pretrain/train/loss") for row in history] == [2.0, 1.0, None]
     assert history[2]["pretrain/validation/loss"] == 1.5

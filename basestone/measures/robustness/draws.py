@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import cached_property
 
 import torch
 from torch import Generator, Tensor
@@ -16,7 +17,11 @@ class Draws:
     def __init__(self, seed: int, corruption: str, severity: int, index: Sequence[int]) -> None:
         """``index`` holds the identities of the N images of the batch."""
         self.seed = seed
-        self._generators = [torch_generator(seed, "corruption", corruption, severity, int(i)) for i in index]
+        self._names = [("corruption", corruption, severity, int(i)) for i in index]
+
+    @cached_property
+    def _generators(self) -> list[Generator]:
+        return [torch_generator(self.seed, *names) for names in self._names]
 
     def normal(self, *shape: int) -> Tensor:
         """N×shape standard normal numbers."""

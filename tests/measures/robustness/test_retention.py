@@ -77,6 +77,14 @@ def test_clean_and_corrupted_are_matched_by_index(audit):
     assert corrupted[:, TYPES.index("fog")].sum() == 0
 
 
+def test_severities_keep_their_places(make_records, clean):
+    correct = np.ones((4, 15, 5), int)
+    correct[:, 2, 4] = 0
+    table = clean(np.zeros(4), np.zeros(4))
+    _, corrupted = correctness(make_records(clean_test=table, corrupted=corrupted_table(np.arange(4), correct)))
+    assert np.array_equal(corrupted, correct)
+
+
 @pytest.mark.parametrize("spoil", ["row", "name", "clean", "zero"])
 def test_spoilt_records_are_not_measured(spoil, make_records, clean):
     table, correct = clean(np.zeros(40), np.zeros(40)), np.ones((40, 15, 5), int)

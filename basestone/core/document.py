@@ -75,12 +75,12 @@ def read(path: Path, shown: str | None = None) -> Located:
         data = path.read_bytes()
         text = data.decode("utf-8-sig")
     except OSError as error:
-        raise _refusal(name, None, f"the recipe must be a readable file ({error.strerror})") from error
+        raise _refusal(name, None, f"this must be a readable file ({error.strerror})") from error
     except UnicodeDecodeError as error:
         line = error.object.count(b"\n", 0, error.start) + 1
-        raise _refusal(name, line, "the recipe must be UTF-8 text, and this line is not; save it as UTF-8") from error
+        raise _refusal(name, line, "this must be UTF-8 text, and this line is not; save it as UTF-8") from error
     if len(data) > MAX_BYTES:
-        raise _refusal(name, None, f"a recipe must be smaller than {MAX_BYTES:,} bytes; this file has {len(data):,}")
+        raise _refusal(name, None, f"this must be smaller than {MAX_BYTES:,} bytes; this file has {len(data):,}")
     return parse(text, name)
 
 
@@ -234,5 +234,5 @@ def _syntax(error: Any) -> str:
     if "'\\t'" in problem:
         return "YAML is indented with spaces, and this line has a tab; replace it with spaces"
     if "but found another document" in problem:
-        return "a recipe is one YAML document, and a second one begins here ('---'); keep one"
+        return "this must be one YAML document, and a second one begins here ('---'); keep one"
     return f"this is not YAML: {problem}" + (f", {context}" if context else "")

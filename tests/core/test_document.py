@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
 from basestone.core.errors import RecipeError
-from basestone.recipe.document import MAX_INTEGER, as_mapping, dump, parse, read, scalar
+from basestone.core.document import MAX_INTEGER, as_mapping, dump, parse, read, scalar
 
 
 def refusals(text: str) -> list[str]:
@@ -114,7 +114,7 @@ def test_dump_writes_null_out() -> None:
          "r.yaml:3: YAML is indented with spaces, and this line has a tab; replace it with spaces."),
         ("a: 1\nb: 2\na: 3", "r.yaml:3: a: this key stands here twice, first on line 1; keep one of them."),
         ("a: {b: 1, b: 2}", "r.yaml:1: a.b: this key stands here twice, first on line 1; keep one of them."),
-        ("a: 1\n---\nb: 2", "r.yaml:2: a recipe is one YAML document, and a second one begins here ('---'); keep one."),
+        ("a: 1\n---\nb: 2", "r.yaml:2: this must be one YAML document, and a second one begins here ('---'); keep one."),
         ("a: 1\nb: !!python/name:os.system x", "r.yaml:2: b: plain YAML values only, without tags; got "
          "'tag:yaml.org,2002:python/name:os.system'. Remove the tag."),
         ("a: !mine 1", "r.yaml:1: a: plain YAML values only, without tags; got '!mine'. Remove the tag."),
@@ -158,13 +158,13 @@ def test_several_faults_come_together() -> None:
 def test_files_that_cannot_be_read(tmp_path: Path) -> None:
     latin = tmp_path / "latin.yaml"
     latin.write_bytes("a: 1\nb: é\n".encode("latin-1"))
-    with pytest.raises(RecipeError, match=r"latin.yaml:2: the recipe must be UTF-8 text"):
+    with pytest.raises(RecipeError, match=r"latin.yaml:2: this must be UTF-8 text"):
         read(latin)
-    with pytest.raises(RecipeError, match=r"the recipe must be a readable file \(No such file or directory\)"):
+    with pytest.raises(RecipeError, match=r"this must be a readable file \(No such file or directory\)"):
         read(tmp_path / "none.yaml")
     large = tmp_path / "large.yaml"
     large.write_text("#" * 1_000_001)
-    with pytest.raises(RecipeError, match=r"a recipe must be smaller than 1,000,000 bytes; this file has 1,000,001"):
+    with pytest.raises(RecipeError, match=r"this must be smaller than 1,000,000 bytes; this file has 1,000,001"):
         read(large)
 
 

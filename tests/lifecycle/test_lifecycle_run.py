@@ -5,13 +5,12 @@ import subprocess
 import sys
 
 import pytest
+from small_recipe import SMALL
 
 from basestone.core.errors import ArtifactError, RecipeError, UsageError
 from basestone.lifecycle import collectors
 from basestone.lifecycle.run import run
 from basestone.lifecycle.stage import locked
-
-from .conftest import SMALL
 
 
 def _states(capture):
