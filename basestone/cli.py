@@ -84,11 +84,8 @@ def check(recipe: Recipe, set_: Set = None, json_: Json = False) -> None:
     from basestone.lifecycle.check import load_checked
 
     loaded = load_checked(recipe, set_ or ())
-    _print(
-        {"recipe": loaded.recipe.name, "digest": loaded.digest, "faults": []},
-        json_,
-        lambda found: f"{recipe}: no fault ({found['digest'][:12]})",
-    )
+    found = {"recipe": loaded.recipe.name, "digest": loaded.digest, "faults": []}
+    _print(found, json_, lambda found, _: f"{recipe}: no fault ({found['digest'][:12]})")
 
 
 @app.command()
@@ -215,7 +212,9 @@ def keys_new(name: Annotated[str, typer.Option(help="The key's name.")] = "bases
     from basestone.lifecycle.keys import new_key
 
     private, public = new_key(name)
-    _print({"private": str(private), "public": str(public)}, json_, lambda made, _: f"{made['private']}\n{made['public']}")
+    _print(
+        {"private": str(private), "public": str(public)}, json_, lambda made, _: f"{made['private']}\n{made['public']}"
+    )
 
 
 def _print(value: Any, as_json: bool, show: Callable[[Any, int], Any] | None) -> None:

@@ -41,7 +41,8 @@ def test_help_names_every_verb_and_leaves_torch_alone(home):
     program += "print('torch' in sys.modules, 'pydantic' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, env=home, check=True)
     assert done.stdout.splitlines()[-1] == "False False"
-    for verb in "run prepare pretrain audit report check plan verify compare doctor models data standard init".split():
+    verbs = ("run", "prepare", "pretrain", "audit", "report", "check", "plan", "verify", "compare", "doctor", "models")
+    for verb in (*verbs, "data", "standard", "init", "schema", "keys"):
         assert re.search(rf"^  {verb} ", done.stdout, re.MULTILINE), verb
 
 

@@ -11,6 +11,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -79,19 +80,20 @@ def digest_of(value: Any) -> str:
 
 def write_records(path: Path, columns: Mapping[str, Any]) -> None:
     """Writes equally long columns (numpy arrays, or lists of strings) as one parquet file, atomically."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
+    pa = import_module("pyarrow")
     table = pa.table({name: pa.array(column) for name, column in columns.items()})
-    write_atomically(path, lambda temporary: pq.write_table(table, temporary, compression="zstd"))
+    write_atomically(path, lambda temporary: _parquet().write_table(table, temporary, compression="zstd"))
 
 
 def read_records(path: Path) -> dict[str, NDArray[Any]]:
     """The columns of a records file as numpy arrays, in their order."""
-    import pyarrow.parquet as pq
-
-    table = pq.read_table(path)
+    table = _parquet().read_table(path)
     return {name: np.asarray(table[name].to_numpy()) for name in table.column_names}
+
+
+def _parquet() -> Any:
+    """Pyarrow takes a while to import and has no stubs: one place for both."""
+    return import_module("pyarrow.parquet")
 
 
 def merkle_root(path: Path) -> str:
@@ -99,9 +101,7 @@ def merkle_root(path: Path) -> str:
 
     A leaf is SHA-256(0x00 ‖ row), the row being its values in column order as compact JSON.
     """
-    import pyarrow.parquet as pq
-
-    columns = pq.read_table(path).to_pydict().values()
+    columns: Iterable[list[Any]] = _parquet().read_table(path).to_pydict().values()
     rows = zip(*columns, strict=True)
     encode = json.JSONEncoder(separators=(",", ":"), ensure_ascii=True).encode
     return merkle_fold(hashlib.sha256(b"\0" + encode(row).encode()).digest() for row in rows).hex()

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
 from importlib.metadata import entry_points
-from typing import Annotated, Any, Generic, Literal, TypeVar, Union
+from typing import Annotated, Any, Generic, Literal, TypeVar
 
 from annotated_types import Ge, Gt, Le, Lt
 from pydantic import BaseModel, ConfigDict, Field, create_model
@@ -84,8 +84,10 @@ class Registry(Generic[T]):
 
     def union(self) -> Any:
         """The type of a recipe's section: one strict model per kind, told apart by ``kind``."""
-        models = tuple(self.options(kind) for kind in self)
-        return Annotated[Union[models], Field(discriminator="kind")] if len(models) > 1 else models[0]  # noqa: UP007
+        kinds: Any = None
+        for kind in self:
+            kinds = self.options(kind) if kinds is None else kinds | self.options(kind)
+        return Annotated[kinds, Field(discriminator="kind")] if len(self.table) > 1 else kinds
 
     def build(self, section: Section, *runtime: Any) -> T:
         """Calls the function of ``section.kind`` with what the run supplies and what the recipe says."""

@@ -37,4 +37,5 @@ class ImageSpec:
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> Self:
         """Reads what ``to_json`` wrote (JSON has no tuples)."""
-        return cls(**{key: tuple(item) if isinstance(item, list) else item for key, item in value.items()})
+        lists = {name: tuple(value[name]) for name in ("class_names", "mean", "std")}
+        return cls(channels=value["channels"], height=value["height"], width=value["width"], **lists)

@@ -73,6 +73,7 @@ class Session:
     facts: dict[str, Any] = field(default_factory=dict[str, Any])
 
     def __post_init__(self) -> None:
+        """Goes on from what an interrupted audit has already written down."""
         path = self.folder / "facts.json"
         self.facts = read_json(path) if path.exists() else {"timing": {}, "failures": {}}
 

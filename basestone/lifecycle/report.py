@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from basestone.core.artifact import Manifest, file_digest, read_json, write_json, write_text
+from basestone.core.run import RunFolder
 from basestone.lifecycle.keys import signing_key
 from basestone.lifecycle.stage import Corridor, perform
 from basestone.recipe.schema import Report
@@ -29,7 +30,7 @@ def report(corridor: Corridor, stage: str, section: Report, made: dict[str, Mani
     return perform(corridor, stage, section.kind, depends=depends, parents=made, work=work)
 
 
-def write_report(corridor: Corridor, audit: str, language: str) -> None:
+def write_report(corridor: Corridor, audit: str, language: Literal["en", "zh"]) -> None:
     """Renders the parts of the report in the order in which they refer to one another."""
     from basestone.reporting.attest import build_attestation
     from basestone.reporting.bom import build_bom

@@ -11,6 +11,7 @@ from basestone.core.spec import ImageSpec
 if TYPE_CHECKING:
     from torch import nn
 
+    from basestone.measures.subject import Subject
 
 
 def restore(run: RunFolder, stage: str) -> tuple[nn.Module, ImageSpec]:

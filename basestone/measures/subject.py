@@ -6,7 +6,7 @@ uint8 pixels, N×C×H×W. ``progress`` is called with (samples done, samples in 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -62,7 +62,7 @@ def collect_clean(
     labels: ArrayLike,
     positions: ArrayLike,
     *,
-    groups: Mapping[str, Sequence[str]] | None = None,
+    groups: Mapping[str, ArrayLike] | None = None,
     batch_size: int = 250,
     progress: Progress | None = None,
 ) -> Columns:

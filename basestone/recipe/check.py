@@ -14,9 +14,9 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
+from basestone.core.document import as_mapping
 from basestone.core.errors import Fault, RecipeError
 from basestone.recipe.compose import compose
-from basestone.core.document import as_mapping
 from basestone.recipe.explain import locate
 from basestone.recipe.load import LoadedRecipe, attempt, places_of
 from basestone.recipe.rules import broken_rules

@@ -11,9 +11,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from basestone.core.document import Located, parse, read
 from basestone.core.errors import Fault, RecipeError, UsageError, did_you_mean
 from basestone.core.run import RunFolder
-from basestone.core.document import Located, parse, read
 
 EXAMPLES = Path(__file__).parent / "examples"
 SELFTEST = Path(__file__).parent / "selftest"  # known-bad models and healthy controls

@@ -13,8 +13,8 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from basestone.core.errors import Fault, did_you_mean
 from basestone.core.document import as_mapping, scalar
+from basestone.core.errors import Fault, did_you_mean
 
 Schema = Mapping[str, Any]
 

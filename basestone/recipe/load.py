@@ -16,10 +16,10 @@ from typing import Any, cast
 
 from pydantic import ValidationError
 
+from basestone.core.document import Located, as_mapping, dump
 from basestone.core.errors import Fault, RecipeError
 from basestone.core.evidence import digest_of
 from basestone.recipe.compose import compose
-from basestone.core.document import Located, as_mapping, dump
 from basestone.recipe.explain import explain, locate
 from basestone.recipe.schema import Recipe
 from basestone.recipe.variables import expand, placeholders

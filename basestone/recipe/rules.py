@@ -10,10 +10,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from basestone.core.document import as_mapping
 from basestone.core.errors import Fault, did_you_mean
 from basestone.core.registry import Section
 from basestone.data.options import DataOptions
-from basestone.core.document import as_mapping
 from basestone.recipe.schema import Audit, Pretrain, Recipe, Report
 
 NEEDS = {"audit": "pretrain", "report": "audit"}  # stage kind → the kind that must come before it

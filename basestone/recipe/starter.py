@@ -6,8 +6,8 @@ import re
 from pathlib import Path
 from typing import Literal
 
-from basestone.core.errors import UsageError
 from basestone.core.document import dump
+from basestone.core.errors import UsageError
 
 SourceKind = Literal["folder", "parquet"]
 

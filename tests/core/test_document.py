@@ -11,8 +11,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
-from basestone.core.errors import RecipeError
 from basestone.core.document import MAX_INTEGER, as_mapping, dump, parse, read, scalar
+from basestone.core.errors import RecipeError
 
 
 def refusals(text: str) -> list[str]:
@@ -114,7 +114,8 @@ def test_dump_writes_null_out() -> None:
          "r.yaml:3: YAML is indented with spaces, and this line has a tab; replace it with spaces."),
         ("a: 1\nb: 2\na: 3", "r.yaml:3: a: this key stands here twice, first on line 1; keep one of them."),
         ("a: {b: 1, b: 2}", "r.yaml:1: a.b: this key stands here twice, first on line 1; keep one of them."),
-        ("a: 1\n---\nb: 2", "r.yaml:2: this must be one YAML document, and a second one begins here ('---'); keep one."),
+        ("a: 1\n---\nb: 2",
+         "r.yaml:2: this must be one YAML document, and a second one begins here ('---'); keep one."),
         ("a: 1\nb: !!python/name:os.system x", "r.yaml:2: b: plain YAML values only, without tags; got "
          "'tag:yaml.org,2002:python/name:os.system'. Remove the tag."),
         ("a: !mine 1", "r.yaml:1: a: plain YAML values only, without tags; got '!mine'. Remove the tag."),

@@ -3,7 +3,6 @@ from __future__ import annotations
 import shutil
 
 import pytest
-
 from small_recipe import SMALL
 
 from basestone.core.run import RunFolder

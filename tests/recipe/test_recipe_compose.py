@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
+from basestone.core.document import parse
 from basestone.core.errors import RecipeError, UsageError
 from basestone.recipe.compose import compose, examples, find, merge
-from basestone.core.document import parse
 
 BASE = """\
 schema_version: 1

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from basestone.recipe.compose import examples
 from basestone.core.document import read
+from basestone.recipe.compose import examples
 from basestone.recipe.schema import json_schema
 
 

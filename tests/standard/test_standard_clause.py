@@ -126,26 +126,25 @@ def test_every_fault_of_every_file_is_reported_at_once(tmp_path):
     ("old", "new", "expected"),
     [
         ("threshold: 9e-1", "threshold: 90", "must be a fraction from 0 to 1, never percent; got 90."),
-        ("threshold: 9e-1", "threshold: .nan", "input should be a finite number"),
+        ("threshold: 9e-1", "threshold: .nan", "criteria.0.threshold: numbers must be finite; got .nan"),
         ("threshold: 9e-1", "threshold: '0.9'", "input should be a valid number; got '0.9'."),
         ("    threshold: 9e-1\n", "", "'threshold' may be left out only where basis.kind is 'declared'"),
         ("tasks: [image_classification]", "tasks: [image_clasification]", "Did you mean 'image_classification'?"),
         ("tasks: [image_classification]", "tasks: []", "tasks: list should have at least 1 item"),
         ("references: [the house]", "references: []", "references: list should have at least 1 item"),
         ("id: HSE-1", "id: house", "id: string should match pattern"),
-        ("id: HSE-1", "id: HSE-1\nid: HSE-2", "found duplicate key"),
-        ("source: the house", "source: !!python/object:os.system x", "basis.source"),
+        ("id: HSE-1", "id: HSE-1\nid: HSE-2", "id: this key stands here twice, first on line 1; keep one of them"),
+        (
+            "source: the house",
+            "source: !!python/object:os.system x",
+            "basis.source: plain YAML values only, without tags",
+        ),
         (GOOD, "42\n", "got 42"),
         (GOOD, "", "got None"),
     ],
 )
 def test_faults_are_worded(tmp_path, old, new, expected):
     assert old in GOOD
-    if new.startswith("source: !!"):
-        assert (
-            load_clauses(write(tmp_path, GOOD.replace(old, new)))[0].criteria[0].basis.source == "x"
-        )  # text, no object
-        return
     assert any(expected in fault for fault in faults(write(tmp_path, GOOD.replace(old, new))))
 
 
@@ -168,7 +167,7 @@ def test_criteria_of_a_clause_have_distinct_names(tmp_path):
 def test_an_empty_folder_and_a_missing_file_say_so(tmp_path):
     with pytest.raises(RecipeError, match=r"must hold \*\.yaml files of clauses and holds none"):
         load_clauses(tmp_path)
-    with pytest.raises(RecipeError, match=r"nowhere\.yaml: must be a readable YAML file"):
+    with pytest.raises(RecipeError, match=r"nowhere\.yaml: this must be a readable file"):
         load_clauses(tmp_path / "nowhere.yaml")
 
 
