@@ -1,4 +1,4 @@
-"""The data room's four doors: prepare a data set, recognise it, see whether its pixels are there, and open a split.
+"""The data room's doors to the pixels: prepare a data set, and open one of its splits.
 
 A prepared folder holds ``samples.parquet`` (row name, split, position in the cache, label, SHA-256 of the pixels,
 groups), ``duplicates.parquet`` (one row a test sample) and ``card.json``. The pixels stay in the cache, which can be
@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 from basestone.core.artifact import read_json, write_json
 from basestone.core.contracts import Transform
 from basestone.core.errors import UsageError
-from basestone.core.evidence import digest_of, read_records, write_records
+from basestone.core.evidence import read_records, write_records
 from basestone.core.seed import derive
 from basestone.core.spec import ImageSpec
-from basestone.data.cache import GROUP, Cache, Progress, decoded, is_whole, open_cache
+from basestone.data.cache import GROUP, Cache, Progress, decoded, open_cache
 from basestone.data.card import dataset_card, image_spec
 from basestone.data.duplicates import Copies, bar, find_copies, leakage, without_copies
 from basestone.data.image import Decoding
@@ -30,15 +30,9 @@ from basestone.data.readers.contract import SPLITS
 from basestone.data.sources import SOURCES
 from basestone.data.split import all_classes_in_train, divide, limited
 
-__all__ = ["ImageSplit", "cache_present", "fingerprint", "open_split", "prepare"]
+__all__ = ["ImageSplit", "open_split", "prepare"]
 
 Positions = NDArray[np.int64]
-
-
-def fingerprint(options: DataOptions) -> str:
-    """A digest (hex) of the source's content and of every option but its paths: equal means nothing need be redone."""
-    chosen = options.model_dump(mode="json", exclude={"source"})
-    return digest_of({"source": SOURCES.build(options.source).identity(), "options": chosen})
 
 
 def prepare(
@@ -70,12 +64,6 @@ def prepare(
     write_records(folder / "duplicates.parquet", _duplicates(copies, splits))
     write_json(folder / "card.json", card)
     return read_json(folder / "card.json")
-
-
-def cache_present(folder: Path, cache_root: Path) -> bool:
-    """Whether the pixels of a prepared folder are in the cache, judged by the files' sizes."""
-    card = folder / "card.json"
-    return card.exists() and is_whole(cache_root, read_json(card)["cache"])
 
 
 def open_split(folder: Path, cache_root: Path, split: str, *, augment: Sequence[Transform] = ()) -> ImageSplit:

@@ -13,8 +13,7 @@ STAGE = "prepare"
 
 def prepare(corridor: Corridor) -> Manifest:
     """Makes ``stages/prepare``: ``samples.parquet``, ``duplicates.parquet``, ``card.json``; pixels go to the cache."""
-    from basestone.data.dataset import cache_present, fingerprint
-    from basestone.data.dataset import prepare as prepare_images
+    from basestone.data.recognise import cache_present, fingerprint
 
     options = corridor.recipe.data
     folder = corridor.folder.stage(STAGE)
@@ -22,6 +21,8 @@ def prepare(corridor: Corridor) -> Manifest:
         (folder / MANIFEST).unlink()
 
     def work(folder: Path) -> dict[str, Any]:
+        from basestone.data.dataset import prepare as prepare_images
+
         card = prepare_images(
             options,
             seed=corridor.recipe.seed,

@@ -88,7 +88,8 @@ def corridor_for(
     recipe = loaded.recipe
     folder = RunFolder(out or Path(os.environ.get("BASESTONE_RUNS", "runs")) / recipe.name)
     with locked(folder, recipe.name):
-        write_text(folder.recipe, resolved_yaml(loaded))
+        if not folder.recipe.exists() or folder.recipe.read_text() != resolved_yaml(loaded):
+            write_text(folder.recipe, resolved_yaml(loaded))
         listeners = open_trackers(folder.path, recipe.name, recipe.tracking, tracker)
         try:
             yield Corridor(

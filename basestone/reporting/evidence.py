@@ -14,18 +14,17 @@ from typing import Any, Literal
 from basestone.core.artifact import MANIFEST, Manifest, file_digest
 from basestone.core.errors import ArtifactError
 from basestone.core.evidence import canonical_json, merkle_fold, merkle_root
-from basestone.core.registry import NaturalInt, Strict
+from basestone.core.registry import Strict
 from basestone.core.run import RunFolder
 
 REPORT_FILES = ("index.html", "bom.cdx.json", "MODEL_CARD.md")
 
 
 class Evidence(Strict):
-    """One file; ``sha256`` is over its first ``bytes`` bytes, as ``events.jsonl`` may grow after it was attested."""
+    """One file and its SHA-256 (hex)."""
 
     path: str
     sha256: str
-    bytes: NaturalInt
 
 
 class MerkleRoots(Strict):
@@ -125,7 +124,7 @@ def _evidence(run: RunFolder, path: str) -> dict[str, Any]:
     file = run.path / path
     if not file.is_file():
         raise ArtifactError(f"{file} must exist to be attested and does not; run its stage, or the report, again.")
-    return {"path": path, "sha256": file_digest(file), "bytes": file.stat().st_size}
+    return {"path": path, "sha256": file_digest(file)}
 
 
 def subject_files(run: RunFolder, audit_stage: str) -> dict[str, str]:

@@ -6,7 +6,6 @@ all else that the report stands on, are the ones that were signed.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -15,7 +14,7 @@ from typing import Any, Literal
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from pydantic import ValidationError
 
-from basestone.core.artifact import read_json
+from basestone.core.artifact import file_digest, read_json
 from basestone.core.errors import ArtifactError, BasestoneError
 from basestone.core.evidence import merkle_root
 from basestone.core.run import RunFolder
@@ -27,7 +26,6 @@ PREDICATE_TYPE = "https://basestone.dev/attestation/verdicts/v1"
 FILES_TYPE = "https://basestone.dev/attestation/files/v1"
 ATTESTATION = "attestation.dsse.json"
 SIGNATURE = "signature.dsse.json"
-GROWS = "events.jsonl"
 SCRATCH = {".inputs"}  # of a stage's folder: what it was made from, and never read as evidence
 
 
@@ -91,7 +89,7 @@ def check_files(folder: Path, public_key: Ed25519PublicKey | None = None) -> dic
         digests = {item["name"]: item["digest"]["sha256"] for item in content["subject"]}
     except (BasestoneError, UnicodeDecodeError, KeyError, TypeError) as error:
         return {"verified": False, "key_id": None, "reason": str(error)}
-    changed = [name for name, digest in digests.items() if _digest(folder, name, None) != digest]
+    changed = [name for name, digest in digests.items() if _digest(folder, name) != digest]
     reason = f"{', '.join(changed)} changed after signing" if changed else f"{len(digests)} files are as signed"
     return {"verified": not changed, "key_id": key_id(key), "reason": reason}
 
@@ -120,10 +118,7 @@ def _check_predicate(run: RunFolder, predicate: Predicate) -> Iterator[Finding]:
 
 
 def _check_digest(run: RunFolder, item: Evidence) -> Finding:
-    size = (run.path / item.path).stat().st_size if (run.path / item.path).is_file() else -1
-    if size > item.bytes and item.path != GROWS:
-        return _equal("digest", item.path, f"{item.bytes} bytes", f"{size} bytes")
-    return _equal("digest", item.path, item.sha256, _digest(run.path, item.path, item.bytes))
+    return _equal("digest", item.path, item.sha256, _digest(run.path, item.path))
 
 
 def _check_root(run: RunFolder, path: str, root: str, intact: bool) -> Finding:
@@ -163,15 +158,12 @@ def _check_subject(content: dict[str, Any], predicate: Predicate, name: str) -> 
         yield _equal("statement", name, "a subject", "none")
 
 
-def _digest(folder: Path, name: str, length: int | None) -> str:
-    """SHA-256 (hex) of a file's first ``length`` bytes, or a word on why there is none."""
+def _digest(folder: Path, name: str) -> str:
+    """SHA-256 (hex) of a file, or a word on why there is none."""
     path = PurePosixPath(name)
     if path.is_absolute() or ".." in path.parts:
         return "outside the folder"
-    if not (folder / path).is_file():
-        return "missing"
-    with (folder / path).open("rb") as file:
-        return hashlib.sha256(file.read() if length is None else file.read(length)).hexdigest()
+    return file_digest(folder / path) if (folder / path).is_file() else "missing"
 
 
 def _equal(

@@ -16,9 +16,15 @@ from typing import Any
 
 from basestone.core.artifact import write_atomically
 
+UNKEPT = ("progress", "stage")
+
 
 class JsonlTracker:
-    """Appends every event but ``progress`` (a display's, worth nothing later), stamped with ``time`` (Unix seconds)."""
+    """Appends every event with a ``time`` (Unix seconds), but for those that only a display needs.
+
+    ``progress`` is worth nothing later; ``stage`` says what the manifests say, and would add lines to an attested
+    journal each time that a finished run is looked at.
+    """
 
     def __init__(self, path: Path) -> None:
         """Opens or continues the journal at ``path``."""
@@ -33,7 +39,7 @@ class JsonlTracker:
         Raises:
             ValueError: the event is not made of JSON types (NaN included).
         """
-        if event["event"] == "progress":
+        if event["event"] in UNKEPT:
             return
         if event["event"] == "fit":
             self.resume(event["stage"], event["step"])
@@ -67,8 +73,6 @@ def _is_after(line: bytes, stage: str, step: int) -> bool:
 
 def _mend(path: Path) -> None:
     """Cuts off a last line without its end."""
-    if not path.exists():
-        return
-    with path.open("r+b") as file:
-        content = file.read()
-        file.truncate(content.rfind(b"\n") + 1)
+    content = path.read_bytes() if path.exists() else b""
+    if content and not content.endswith(b"\n"):
+        os.truncate(path, content.rfind(b"\n") + 1)

@@ -14,11 +14,12 @@ from basestone.core.errors import ArtifactError, DataError, UsageError
 from basestone.core.evidence import read_records
 from basestone.core.seed import torch_generator
 from basestone.data import cache as cache_module
-from basestone.data.dataset import cache_present, fingerprint, open_split, prepare
+from basestone.data.dataset import open_split, prepare
 from basestone.data.export import png_bytes
 from basestone.data.image import Decoding, bombs_refused, decode
 from basestone.data.options import DataOptions
 from basestone.data.readers.contract import Row
+from basestone.data.recognise import cache_present, fingerprint
 from basestone.data.transforms import flip
 
 

@@ -90,12 +90,11 @@ def test_missing_cut_and_lengthened_files_are_named(attested: RunFolder) -> None
     assert found["report/MODEL_CARD.md"].endswith("found missing")
 
 
-def test_events_may_grow_and_may_not_be_rewritten(attested: RunFolder) -> None:
-    with attested.events.open("a") as events:
-        events.write('{"event": "stage", "stage": "report", "state": "finished"}\n')
-    assert failures(attested) == []
-    attested.events.write_text(attested.events.read_text().replace('"step"', '"stop"', 1))
-    assert [one.file for one in failures(attested)] == ["events.jsonl"]
+def test_events_may_neither_grow_nor_be_rewritten(attested: RunFolder) -> None:
+    whole = attested.events.read_text()
+    for changed in (whole + '{"event": "validation", "accuracy": 1.0}\n', whole.replace('"step"', '"stop"', 1)):
+        attested.events.write_text(changed)
+        assert [one.file for one in failures(attested)] == ["events.jsonl"]
 
 
 def test_another_key_fails_and_no_key_shows_integrity_only(attested: RunFolder) -> None:
@@ -136,7 +135,7 @@ def sign_again(run: RunFolder, change: dict) -> None:
         ({"recipe": "0" * 64}, "coverage"),
         ({"merkle": {"root": "0" * 64, "records": {}}}, "merkle"),
         ({"evidence": []}, "verdicts"),
-        ({"evidence": [{"path": "../../etc/passwd", "sha256": "0" * 64, "bytes": 1}]}, "digest"),
+        ({"evidence": [{"path": "../../etc/passwd", "sha256": "0" * 64}]}, "digest"),
         ({"evidence": "all"}, "statement"),
         ({"unknown": 1}, "statement"),
     ],
@@ -158,7 +157,7 @@ def test_the_root_of_each_table_is_recomputed(attested: RunFolder) -> None:
 def test_a_file_outside_the_run_is_never_evidence(attested: RunFolder) -> None:
     outside = attested.path.parent / "other.txt"
     outside.write_text("x")
-    lie = {"path": "../other.txt", "sha256": file_digest(outside), "bytes": 1}
+    lie = {"path": "../other.txt", "sha256": file_digest(outside)}
     sign_again(attested, {"evidence": [lie]})
     assert "found outside the folder" in " ".join(one.detail for one in failures(attested))
 

@@ -33,9 +33,10 @@ def test_one_object_a_line_with_its_time(tmp_path):
     tracker.close()
 
 
-def test_progress_is_not_kept(tmp_path):
+def test_what_only_a_display_needs_is_not_kept(tmp_path):
     tracker = JsonlTracker(tmp_path / "e")
     tracker.log({"event": "progress", "stage": "a", "done": 1, "total": 2, "unit": "steps"})
+    tracker.log({"event": "stage", "stage": "a", "state": "unchanged"})
     assert read(tmp_path / "e") == []
 
 
@@ -59,14 +60,14 @@ def test_resuming_forgets_the_stages_later_steps_only(tmp_path):
     for number in (1, 2, 3):
         tracker.log(step(number))
         tracker.log(step(number, "adapt"))
-    tracker.log({"event": "stage", "stage": "pretrain", "state": "started"})
+    tracker.log({"event": "warning", "stage": "pretrain", "message": "m"})
     tracker.log({"event": "fit", "stage": "pretrain", "step": 2})
     tracker.log(step(3, again=True))
     tracker.close()
     events = list(RunFolder(tmp_path).read_events())
     steps = [(event["stage"], event["step"]) for event in events if event["event"] == "step"]
     assert sorted(steps) == [(stage, number) for stage in ("adapt", "pretrain") for number in (1, 2, 3)]
-    assert events[-1]["again"] and [event["event"] for event in events].count("stage") == 1
+    assert events[-1]["again"] and [event["event"] for event in events].count("warning") == 1
 
 
 def test_nothing_is_rewritten_when_there_is_nothing_to_forget(tmp_path):
