@@ -117,8 +117,8 @@ def _more(needed: Needed | None, *, decidable: bool) -> Words:
         )
     if needed is None or needed.n is None:
         return Words(en="No number of samples would decide at this value.", zh="数值若保持不变，增加样本亦无法判定。")
-    about = Words(en="" if needed.exact else "about ", zh="" if needed.exact else "约")
+    about, about_zh = ("", "") if needed.exact else ("about ", "约")
     return Words(
-        en=f"If the value stayed the same, {about.en}n = {needed.n} would decide.",
-        zh=f"若数值保持不变，{about.zh}需 n = {needed.n} 方可判定。",
+        en=f"If the value stayed the same, {about}n = {needed.n} would decide.",
+        zh=f"若数值保持不变，{about_zh}需 n = {needed.n} 方可判定。",
     )

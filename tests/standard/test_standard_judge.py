@@ -98,6 +98,20 @@ def test_a_clause_that_does_not_bind_denies_nothing():
     assert document["outcome"] == "met"
 
 
+def test_an_undecided_proportion_names_the_exact_n_that_would_decide():
+    from scipy.stats import beta
+
+    # 330 of 360 correct against 0.9: Clopper-Pearson gives 0.8887 ... 0.9394, which holds the threshold.
+    bounds = beta.ppf([0.05, 0.95], [330, 331], [31, 30])
+    row = clause(judged(made("accuracy", 330 / 360, *bounds)), "GEN-1")
+    n = row["needed_n"]
+    assert row["verdict"] == "inconclusive" and row["criteria"][0]["needed_n_exact"]
+    assert f"If the value stayed the same, n = {n} would decide." in row["reason"]
+    assert f"若数值保持不变，需 n = {n} 方可判定。" in row["reason_zh"]
+    correct = round(n * 330 / 360)
+    assert beta.ppf(0.05, correct, n - correct + 1) >= 0.9  # and at that n it does
+
+
 def test_needed_n_of_a_clause_is_enough_for_all_its_open_criteria():
     row = clause(judged(MEAN["inconclusive"], WORST["inconclusive"]), "ROB-1")
     # 360 * (0.04/0.01)^2 = 5760 for the mean, 360 * (0.06/0.02)^2 = 3240 for the worst family.
