@@ -93,8 +93,9 @@ def plan(recipe: Recipe, set_: Set = None, out: Out = None, json_: Json = False)
     """Say before the run what each clause can decide, how long it takes and how much memory."""
     from basestone.lifecycle.plan import plan as forecast
     from basestone.reporting.show import show_plan
+    from basestone.tracking.progress import ProgressTracker
 
-    _print(forecast(recipe, overrides=set_ or (), out=out), json_, show_plan)
+    _print(forecast(recipe, overrides=set_ or (), out=out, tracker=ProgressTracker()), json_, show_plan)
 
 
 @app.command()
@@ -200,8 +201,9 @@ def standard_selftest(out: Out = None, json_: Json = False) -> None:
     """Train the shipped known-bad models and healthy controls; exit 1 unless each meets its fate."""
     from basestone.lifecycle.selftest import selftest
     from basestone.reporting.show import show_matrix
+    from basestone.tracking.progress import ProgressTracker
 
-    matrix = selftest(out or Path("runs/selftest"))
+    matrix = selftest(out or Path("runs/selftest"), ProgressTracker())
     _print(matrix, json_, show_matrix)
     raise typer.Exit(0 if matrix["right"] else 1)
 

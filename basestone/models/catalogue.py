@@ -33,20 +33,22 @@ Widths = Annotated[list[PositiveInt], Len(min_length=1, max_length=8)]
 def small_cnn(
     spec: ImageSpec,
     *,
-    widths: Widths = [32, 64, 128],  # noqa: B006  the schema copies it, and nothing here changes it
+    widths: Widths = [32, 64, 128],
     blocks: NaturalInt = 1,
     drop_rate: OpenFraction = 0.0,
+    standardize: bool = False,
 ) -> nn.Module:
     """A small residual network of our own, for 8- to 64-pixel images on a CPU.
 
     ``widths``: channels of each stage, the resolution halves between stages; ``blocks``: residual blocks a stage;
-    ``drop_rate``: dropout before the classifier.
+    ``drop_rate``: dropout before the classifier; ``standardize``: first subtract each image's own mean and divide by
+    its own deviation, so that brightness and contrast cannot matter.
     """
     from basestone.models.own.small_cnn import SmallCNN
     from basestone.models.stem import check_input
 
     with _own_randomness():
-        module = SmallCNN(spec.channels, spec.num_classes, list(widths), blocks, drop_rate)
+        module = SmallCNN(spec.channels, spec.num_classes, list(widths), blocks, drop_rate, standardize)
     return check_input(module, spec, "small_cnn", small_input=True)
 
 

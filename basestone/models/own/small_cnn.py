@@ -32,12 +32,26 @@ class ResidualBlock(nn.Module):
         nn.init.zeros_(self.bn2.weight)
 
 
+class Standardize(nn.Module):
+    """Each image minus its own mean, over its own deviation: blind to brightness and contrast, sees no less of shape.
+
+    What the statistics are taken over is the whole image, channels included (instance normalisation over C, H and W).
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        """N×C×H×W to the same shape; a constant image becomes zero."""
+        return F.layer_norm(x, x.shape[1:])
+
+
 class SmallCNN(nn.Module):
     """N×C×H×W images to N×K logits; H and W at least 2^(stages − 1)."""
 
-    def __init__(self, channels: int, num_classes: int, widths: list[int], blocks: int, drop_rate: float) -> None:
+    def __init__(
+        self, channels: int, num_classes: int, widths: list[int], blocks: int, drop_rate: float, standardize: bool
+    ) -> None:
         """``widths``: channels of each stage; ``blocks``: residual blocks a stage; ``drop_rate``: before the head."""
         super().__init__()
+        self.standardize = Standardize() if standardize else nn.Identity()
         inputs = [channels, *widths[:-1]]
         stages = [_stage(a, b, blocks, pool=i > 0) for i, (a, b) in enumerate(zip(inputs, widths, strict=True))]
         self.features = nn.Sequential(*stages)
@@ -46,7 +60,7 @@ class SmallCNN(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """N×C×H×W float32, normalised, to N×K logits."""
-        pooled = torch.mean(self.features(x), dim=(2, 3))
+        pooled = torch.mean(self.features(self.standardize(x)), dim=(2, 3))
         return self.head(self.dropout(pooled))
 
 
