@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from basestone.core.artifact import digest_files
+from basestone.core.artifact import Manifest, digest_files, read_json, write_json
 from basestone.core.contracts import Tracker
 from basestone.core.run import RunFolder
 from basestone.lifecycle.environment import keys_folder
@@ -83,18 +83,26 @@ def _texture(folder: Path) -> None:
 
 
 def _sharpen(run_folder: RunFolder) -> None:
-    """Sharpens the head and signs the result: a bad model, but an authentic one."""
     from basestone.models.sabotage import sharpen
+
+    sharpen(run_folder.stage("pretrain") / "model.safetensors")
+    _vouch(run_folder)
+
+
+def _forget_energy(run_folder: RunFolder) -> None:
+    path = run_folder.stage("pretrain") / "cost.json"
+    write_json(path, read_json(path) | {"energy_j": None, "energy_method": None})
+    _vouch(run_folder)
+
+
+def _vouch(run_folder: RunFolder) -> None:
+    """Signs and lists what was changed, so that a bad model is an authentic one."""
     from basestone.reporting.attest import sign_files
 
     folder = run_folder.stage("pretrain")
-    manifest = run_folder.manifest("pretrain")
-    if manifest is None:
-        return
-    sharpen(folder / "model.safetensors")
+    manifest = Manifest.read(folder)
     sign_files(folder, ["model.safetensors", "model.json"], signing_key(keys_folder()))
-    files = digest_files(folder, manifest.files)
-    replace(manifest, files=files).write(folder)
+    replace(manifest, files=digest_files(folder, manifest.files)).write(folder)
 
 
 def _tamper(run_folder: RunFolder) -> None:
@@ -108,4 +116,5 @@ PLANTS = {
     "brittle": Plant(before=_texture),
     "overconfident": Plant(after=_sharpen),
     "tampered": Plant(after=_tamper),
+    "unrecorded": Plant(after=_forget_energy),
 }

@@ -63,7 +63,7 @@ def accuracy_gap(records: Records) -> Measurement:
 
 
 def telling_samples(records: Records, count: int) -> list[dict[str, Any]]:
-    """Up to ``count`` test samples worth looking at: half the most confident mistakes, then the surest correct ones.
+    """Up to ``count`` test samples worth looking at: half the most confident mistakes, then the most doubtful correct ones.
 
     Each: index, label, prediction, confidence, correct.
     """
@@ -71,7 +71,7 @@ def telling_samples(records: Records, count: int) -> list[dict[str, Any]]:
     surest = np.argsort(-predictions.confidence, kind="stable")
     wrong, right = (surest[predictions.correct[surest] == kind] for kind in (False, True))
     mistakes = wrong[: max(count - count // 2, count - len(right))]
-    chosen = [*mistakes, *right[: count - len(mistakes)]]
+    chosen = [*mistakes, *right[::-1][: count - len(mistakes)]]
     return [
         {
             "index": int(predictions.index[i]),

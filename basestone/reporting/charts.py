@@ -5,6 +5,7 @@ All are at most 720 px wide and use colours of the page (``svg``); none relies o
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -60,6 +61,7 @@ def latency_distribution(
     ]
     edges = [row["ms"] for row in rows] + [at * 1000 for at, _, _ in marks if at]
     scale = alt.Scale(type="log", domain=[min(edges) * 0.9, max(edges) * 1.25], nice=False)
+    middle = math.sqrt(min(edges) * max(edges))  # of a logarithmic axis
     x = alt.X("ms:Q", scale=scale, title=word("latency_ms", language), axis=alt.Axis(tickCount=8, format="~g"))
     y = alt.Y("share:Q", scale=alt.Scale(domain=[0, 1]), title=word("share_of_runs", language))
     base = alt.Chart(alt.Data(values=rows)).encode(x=x, y=y)
@@ -69,7 +71,7 @@ def latency_distribution(
     ]
     for place, (at, words, colour) in enumerate(marks):
         if at is not None:
-            layers += _marker(at * 1000, words, colour, place, at * 1000 > 0.5 * scale.domain[1], x)
+            layers += _marker(at * 1000, words, colour, place, at * 1000 > middle, x)
     chart = alt.layer(*layers).properties(width=WIDTH, height=210)
     return to_svg(chart, f"latency-{language}", word("chart_latency", language))
 
@@ -138,7 +140,7 @@ def stage_timeline(stages: Sequence[tuple[str, float]], language: Language) -> s
     y = alt.Y("place:O", title=None, axis=named_axis([short(name, 24) for name in names], 190, ticks=False))
     base = alt.Chart(alt.Data(values=rows)).encode(y=y)
     top = max(float(ends[-1]), 1e-9)
-    scale = alt.Scale(domain=[0, top * 1.12], nice=False)
+    scale = alt.Scale(domain=[0, top * 1.25], nice=False)
     bars = base.mark_bar(color=SERIES[0], height=16, cornerRadius=3).encode(
         x=alt.X("start:Q", scale=scale, title=word("seconds", language), axis=alt.Axis(tickCount=6)), x2="end:Q"
     )

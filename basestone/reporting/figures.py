@@ -66,9 +66,7 @@ def learning(view: ReportView) -> Figure | None:
     events = _latest([event for event in events if event["event"] in ("step", "validation")])
     if len(events) < 2:
         return None
-    block = charts.curve_block(sum(event["event"] == "step" for event in events))
-    note = say("chart_learning_note", block=block)
-    return _figure("learning", note, lambda language: charts.learning_curves(events, language))
+    return _figure("learning", say("chart_learning_note"), lambda language: charts.learning_curves(events, language))
 
 
 def confusion(view: ReportView) -> Figure | None:

@@ -24,7 +24,7 @@ def _decisions(plan: Mapping[str, Any], score: Mapping[str, Any]) -> Iterator[di
         decided = {"en": "decided", "zh": "已判定"} if row["decided"] else {"en": "undecided", "zh": "未判定"}
         yield {
             "name": {language: f"{row['clause']} · {label[language]}" for language in ("en", "zh")},
-            "forecast": {"en": f"decides with probability {chance}", "zh": f"判定概率 {chance}"},
+            "forecast": {"en": f"decides: {chance}", "zh": f"可判定：{chance}"},
             "actual": decided,
             "held": row["as_forecast"],
         }

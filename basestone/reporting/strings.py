@@ -96,8 +96,8 @@ TEXTS: dict[str, tuple[str, str]] = {
     "better": ("better", "更优"),
     "chart_learning": ("Learning curves", "学习曲线"),
     "chart_learning_note": (
-        "Training loss is the mean over {block} steps a point.",
-        "训练损失的每个点为 {block} 步的平均值。",
+        "Each point of the training loss is the mean over the steps since the point before it.",
+        "训练损失的每个点为自上一点以来各步的平均值。",
     ),
     "step": ("Step", "训练步"),
     "loss": ("Loss (nats)", "损失 (nat)"),
@@ -147,7 +147,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     # pictures
     "pictures": ("Samples and predictions", "样本与预测"),
     "wrong": ("Wrong", "错误"),
-    "correct": ("Correct", "正确"),
+    "correct": ("Correct, most doubtful first", "正确（置信度由低到高）"),
     "pictures_wrong": ("Wrong, most confident first", "预测错误（按置信度降序）"),
     "pictures_correct": ("Correct", "预测正确"),
     "label": ("label", "标签"),

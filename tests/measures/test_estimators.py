@@ -143,10 +143,10 @@ def test_confusion_matrix_equals_scikit_learn():
     assert confusion_matrix(np.array([2]), np.array([0]), 3)[2].tolist() == [1, 0, 0]
 
 
-def test_telling_samples_put_confident_mistakes_first(make_records, clean):
+def test_telling_samples_are_confident_mistakes_and_doubtful_hits(make_records, clean):
     table = clean([0] * 6, [0, 1, 0, 1, 0, 0], [0.9, 0.6, 0.8, 0.95, 0.99, 0.5], index=[10, 11, 12, 13, 14, 15])
     chosen = telling_samples(make_records(clean_test=table), 4)
-    assert [row["index"] for row in chosen] == [13, 11, 14, 10]
+    assert [row["index"] for row in chosen] == [13, 11, 15, 12]
     assert [row["correct"] for row in chosen] == [False, False, True, True]
     assert len(telling_samples(make_records(clean_test=table), 100)) == 6
 

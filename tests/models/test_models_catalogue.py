@@ -206,7 +206,9 @@ def test_small_cnn_learns_the_digits():
 def test_standardize_makes_brightness_and_contrast_matter_nothing():
     model = build("small_cnn", spec(1, 32, 10), standardize=True).eval()
     images = torch.rand(3, 1, 32, 32, generator=torch.Generator().manual_seed(0))
-    changed = images * torch.tensor([0.3, 1.0, 2.0]).view(-1, 1, 1, 1) + torch.tensor([0.5, -1.0, 0.0]).view(-1, 1, 1, 1)
+    changed = images * torch.tensor([0.3, 1.0, 2.0]).view(-1, 1, 1, 1) + torch.tensor([0.5, -1.0, 0.0]).view(
+        -1, 1, 1, 1
+    )
     assert torch.allclose(model(images), model(changed), atol=1e-3)
     plain = build("small_cnn", spec(1, 32, 10)).eval()
     assert not torch.allclose(plain(images), plain(changed), atol=1e-2)

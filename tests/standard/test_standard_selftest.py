@@ -32,6 +32,8 @@ def test_the_shipped_cases_name_clauses_that_exist_and_speak_both_languages():
         "overfit": "GEN-2",
         "brittle": "ROB-1",
         "slow": "LAT-1",
+        "costly": "CST-2",
+        "unrecorded": "CST-1",
         "tampered": "SEC-1",
     }
     assert [name for name, case in cases.items() if case.must_fail is None] == ["healthy", "healthy-other-seed"]

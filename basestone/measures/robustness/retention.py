@@ -22,6 +22,7 @@ from basestone.measures.predictions import clean_predictions
 from basestone.measures.robustness import FAMILIES, SEVERITIES
 
 _SEED = 0
+MIN_RIGHT = 20  # with fewer, some of 2,000 draws would hold none, and have no ratio
 TYPES = tuple(name for names in FAMILIES.values() for name in names)
 
 
@@ -64,8 +65,11 @@ def correctness(records: Records) -> tuple[NDArray[np.float64], NDArray[np.float
     if not (predictions.index[order[at]] == index).all():
         raise RecordsMissing("every corrupted image must have its clean prediction in 'clean_test'; some have none")
     clean = predictions.correct[order[at]].astype(np.float64)
-    if not clean.any():
-        raise RecordsMissing("retention is a share of the clean accuracy, which is 0 here")
+    if clean.sum() < MIN_RIGHT:
+        raise RecordsMissing(
+            f"retention is a share of the clean accuracy and needs at least {MIN_RIGHT} images that are right when "
+            f"clean; {int(clean.sum())} of {len(clean)} are"
+        )
     return clean, corrupted
 
 

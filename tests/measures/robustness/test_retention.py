@@ -78,14 +78,14 @@ def test_clean_and_corrupted_are_matched_by_index(audit):
 
 
 def test_severities_keep_their_places(make_records, clean):
-    correct = np.ones((4, 15, 5), int)
+    correct = np.ones((24, 15, 5), int)
     correct[:, 2, 4] = 0
-    table = clean(np.zeros(4), np.zeros(4))
-    _, corrupted = correctness(make_records(clean_test=table, corrupted=corrupted_table(np.arange(4), correct)))
+    table = clean(np.zeros(24), np.zeros(24))
+    _, corrupted = correctness(make_records(clean_test=table, corrupted=corrupted_table(np.arange(24), correct)))
     assert np.array_equal(corrupted, correct)
 
 
-@pytest.mark.parametrize("spoil", ["row", "name", "clean", "zero"])
+@pytest.mark.parametrize("spoil", ["row", "name", "clean", "few"])
 def test_spoilt_records_are_not_measured(spoil, make_records, clean):
     table, correct = clean(np.zeros(40), np.zeros(40)), np.ones((40, 15, 5), int)
     columns = corrupted_table(np.arange(40), correct)
@@ -95,9 +95,14 @@ def test_spoilt_records_are_not_measured(spoil, make_records, clean):
         columns["corruption"][0] = "rain"
     if spoil == "clean":
         table = {name: column[:39] for name, column in table.items()}
-    if spoil == "zero":
-        table = clean(np.zeros(40), np.ones(40))
+    if spoil == "few":
+        table = clean(np.zeros(40), np.arange(40) >= 19)
     found = measure("corruption_retention_mean", make_records(clean_test=table, corrupted=columns))
-    reasons = {"row": "1 of 3000 cells", "name": "also names ['rain']", "clean": "some have none", "zero": "0 here"}
+    reasons = {
+        "row": "1 of 3000 cells",
+        "name": "also names ['rain']",
+        "clean": "some have none",
+        "few": "19 of 40 are",
+    }
     assert isinstance(found, NotMeasured)
     assert reasons[spoil] in found.reason
