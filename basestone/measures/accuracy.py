@@ -63,7 +63,7 @@ def accuracy_gap(records: Records) -> Measurement:
 
 
 def telling_samples(records: Records, count: int) -> list[dict[str, Any]]:
-    """Up to ``count`` test samples worth looking at: half the most confident mistakes, then the most doubtful correct ones.
+    """Up to ``count`` test samples worth looking at: half the surest mistakes, then the most doubtful hits.
 
     Each: index, label, prediction, confidence, correct.
     """

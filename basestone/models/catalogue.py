@@ -33,7 +33,7 @@ Widths = Annotated[list[PositiveInt], Len(min_length=1, max_length=8)]
 def small_cnn(
     spec: ImageSpec,
     *,
-    widths: Widths = [32, 64, 128],
+    widths: Widths = [32, 64, 128],  # noqa: B006  the schema copies it, and nothing here changes it
     blocks: NaturalInt = 1,
     drop_rate: OpenFraction = 0.0,
     standardize: bool = False,
