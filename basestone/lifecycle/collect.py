@@ -116,7 +116,7 @@ class Session:
         """A newly restored model that shares nothing with any other."""
         from basestone.lifecycle.restore import restore_subject
 
-        return restore_subject(self.corridor.folder, self.parent.stage)
+        return restore_subject(self.corridor.folder, self.parent.stage, self.section)
 
     def split(self, name: str) -> ImageSplit:
         """One split of the prepared data, without augmentation."""

@@ -30,7 +30,7 @@ def forecast_training(section: Pretrain, subject: Subject, test: ImageSplit, num
     per_image = rehearse_batch(subject, test, section.fit.batch_size) / min(section.fit.batch_size, len(test))
     fit = section.fit
     samples = num_train * fit.epochs if fit.epochs else (fit.max_steps or 0) * fit.batch_size
-    assumption = "a step is taken as three forward passes in fp32; validation and checkpoints come on top"
+    assumption = "a step is taken as three forward passes; validation and checkpoints come on top"
     return {"seconds": 3 * per_image * samples, "samples": samples, "assumption": assumption}
 
 

@@ -38,17 +38,25 @@ def plan(
         for stage, section in corridor.recipe.stages.items():
             if isinstance(section, Pretrain):
                 section_of_model = section
-                training[stage] = forecast_training(section, untrained(corridor, section), test, counts["train"])
+                rehearsed = untrained(corridor, section, as_trained(section))
+                training[stage] = forecast_training(section, rehearsed, test, counts["train"])
             if isinstance(section, Audit) and section_of_model is not None:
                 standard = resolve(section.profile, section.declare, section.waive, corridor.recipe.task, date.today())
-                audits[stage] = forecast_audit(section, standard, untrained(corridor, section_of_model), test, counts)
+                audits[stage] = forecast_audit(
+                    section, standard, untrained(corridor, section_of_model, section), test, counts
+                )
         return {"run": str(corridor.folder.path), "counts": counts, "training": training, "audits": audits}
 
 
-def untrained(corridor: Corridor, section: Pretrain) -> Subject:
+def as_trained(section: Pretrain) -> Audit:
+    """An audit in the arithmetic of the training."""
+    return Audit(precision=section.fit.precision, channels_last=section.fit.channels_last)
+
+
+def untrained(corridor: Corridor, section: Pretrain, audit: Audit) -> Subject:
     """The model before training: as fast as after it."""
-    from basestone.measures.subject import Subject
+    from basestone.lifecycle.restore import as_subject
     from basestone.models.catalogue import MODELS
 
     spec = ImageSpec.from_json(read_json(corridor.folder.stage("prepare") / "card.json")["spec"])
-    return Subject(model=MODELS.build(section.model, spec).eval(), mean=spec.mean, std=spec.std)
+    return as_subject(MODELS.build(section.model, spec).eval(), spec, audit)

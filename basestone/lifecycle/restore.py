@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from basestone.core.artifact import read_json
 from basestone.core.run import RunFolder
 from basestone.core.spec import ImageSpec
+from basestone.recipe.schema import Audit
 
 if TYPE_CHECKING:
     from torch import nn
@@ -28,9 +29,19 @@ def restore(run: RunFolder, stage: str) -> tuple[nn.Module, ImageSpec]:
     return model.eval(), spec
 
 
-def restore_subject(run: RunFolder, stage: str) -> Subject:
-    """The restored model as an audit sees it: images in, logits out."""
+def restore_subject(run: RunFolder, stage: str, section: Audit) -> Subject:
+    """The restored model as an audit sees it: images in, logits out, in the arithmetic that the audit names."""
+    return as_subject(*restore(run, stage), section)
+
+
+def as_subject(model: nn.Module, spec: ImageSpec, section: Audit) -> Subject:
+    """A model with its normalisation, in the audit's precision and memory format."""
+    import torch
+
     from basestone.measures.subject import Subject
 
-    model, spec = restore(run, stage)
-    return Subject(model=model, mean=spec.mean, std=spec.std)
+    if section.channels_last:
+        model.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+    return Subject(
+        model=model, mean=spec.mean, std=spec.std, precision=section.precision, channels_last=section.channels_last
+    )

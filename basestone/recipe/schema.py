@@ -74,6 +74,8 @@ class Audit(Strict):
     waive: list[Waiver] = Field(default=[])
     samples: SampleSizes = SampleSizes()
     batch_size: PositiveInt = 250
+    precision: Literal["fp32", "bf16"] = Field(default="fp32", description="The arithmetic in which it is judged.")
+    channels_last: bool = False
 
 
 class Report(Strict):
