@@ -168,11 +168,12 @@ def schema() -> None:
 def init(
     path: Annotated[Path, typer.Argument(help="Your images: a folder of class folders, or a parquet file.")],
     out: Annotated[Path, typer.Option("--out", help="The recipe to write.")] = Path("recipe.yaml"),
+    json_: Json = False,
 ) -> None:
     """Write a commented recipe for your own images."""
     from basestone.lifecycle.init import init as start
 
-    typer.echo(start(path, out))
+    _print({"recipe": str(out), "next": start(path, out)}, json_, lambda made, _: made["next"])
 
 
 @standard_app.command("list")

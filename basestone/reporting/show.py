@@ -72,7 +72,10 @@ def show_findings(found: Mapping[str, Any], width: int) -> RenderableType:
     held = len(found["findings"]) - len(failures)
     if failures:
         return Group(*lines, Text(f"{len(failures)} of {held + len(failures)} checks failed."))
-    return Text(f"✓ {held} checks hold: signature, digests, Merkle roots, and every verdict from its records.", "green")
+    notes = [Text(f"– {row['what']}: {row['detail']}") for row in found["findings"] if "absent" in row["detail"]]
+    held -= len(notes)
+    words = f"✓ {held} checks hold: signature, digests, Merkle roots, and every verdict from its records."
+    return Group(*notes, Text(words, "green"))
 
 
 def show_comparison(found: Mapping[str, Any], width: int) -> RenderableType:

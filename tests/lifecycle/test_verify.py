@@ -49,6 +49,14 @@ def test_a_missing_file_is_named(finished):
     assert any("MODEL_CARD.md" in f"{found.what} {found.detail}" for found in _failures(finished.folder.path))
 
 
+def test_a_run_is_judged_again_without_its_model(finished):
+    (finished.folder.stage("pretrain") / "model.safetensors").unlink()
+    findings = verify(finished.folder.path)
+    assert all(finding.ok for finding in findings)
+    (absent,) = [finding for finding in findings if "absent" in finding.detail]
+    assert absent.what == "digest of stages/pretrain/model.safetensors"
+
+
 def test_a_forger_who_signs_again_is_caught_by_the_records(finished, tmp_path):
     from basestone.core.artifact import digest_files, write_json
     from basestone.reporting.attest import build_attestation

@@ -3,7 +3,13 @@ from pathlib import Path
 
 import pytest
 
-from basestone.measures.energy import WATTS_PER_CORE, EnergyMeter, package_counters, peak_memory_bytes
+from basestone.measures.energy import (
+    WATTS_PER_CORE,
+    EnergyMeter,
+    package_counters,
+    peak_memory_bytes,
+    training_cost,
+)
 
 
 @pytest.fixture
@@ -64,3 +70,14 @@ def test_the_peak_is_that_of_the_stretch():
         del block
     assert small.peak_memory_bytes < high - 150_000_000
     assert large.peak_memory_bytes > small.peak_memory_bytes + 100_000_000
+
+
+def test_the_cost_of_a_resumed_run_covers_its_earlier_attempts(tmp_path):
+    meter = EnergyMeter(tmp_path)
+    meter.joules, meter.method, meter.wall_s, meter.peak_memory_bytes = 120.0, "estimated", 10.0, 7
+    whole = training_cost(6, 5, 100, 9.9, meter)
+    assert (whole["flops_counted"], whole["flops_analytic"]) == (600, 500)
+    assert whole["energy_j"] == 120.0 and whole["energy_method"] == "estimated"
+    resumed = training_cost(6, 5, 100, 25.0, meter)  # the meter saw the last 10 of 25 seconds
+    assert resumed["energy_j"] == pytest.approx(300.0)
+    assert resumed["energy_method"] == "estimated; scaled by 2.50 for earlier attempts"

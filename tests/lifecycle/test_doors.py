@@ -1,0 +1,109 @@
+"""Plan, compare, doctor and init, on the digits."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from small_recipe import SMALL
+
+import basestone as bst
+from basestone.core.errors import UsageError
+from basestone.lifecycle.check import load_checked
+from basestone.lifecycle.forecast import sample_sizes
+from basestone.lifecycle.init import init
+from basestone.lifecycle.plan import plan
+from basestone.lifecycle.run import run
+from basestone.recipe.schema import Audit, SampleSizes
+from basestone.reporting.show import show_comparison, show_facts, show_findings, show_matrix, show_plan, show_rows
+
+
+def _text(renderable, width=120) -> str:
+    from rich.console import Console
+
+    console = Console(width=width, record=True, file=open("/dev/null", "w"))  # noqa: SIM115, PTH123
+    console.print(renderable)
+    return console.export_text()
+
+
+def test_the_plan_names_each_criterion_and_what_decides_it(tmp_path):
+    forecast = plan("digits", overrides=SMALL, out=tmp_path / "planned")
+    rows = {(row["clause"], row["criterion"]): row for row in forecast["audits"]["audit"]["rows"]}
+    accuracy = rows["GEN-1", "accuracy"]
+    # 359 test digits against 0.9: 333/359 is the least whose Clopper-Pearson lower bound reaches 0.9 (scipy below).
+    from scipy.stats import beta
+
+    assert accuracy["n"] == 359
+    least = next(k for k in range(359) if beta.ppf(0.05, k, 360 - k) >= 0.9) if accuracy["n"] else 0
+    assert accuracy["passes_count"] == least
+    assert forecast["training"]["pretrain"]["samples"] == 6 * 1258
+    assert 0 < forecast["audits"]["audit"]["total_seconds"] < 600
+    text = _text(show_plan(forecast, 120))
+    assert "1,258 train" in text and "GEN-5" in text
+
+
+def test_sizes_are_bounded_by_what_there_is():
+    section = Audit(samples=SampleSizes(test=100, train=None, corruptions=500, replay=256))
+    sizes = sample_sizes(section, {"train": 1000, "test": 359})
+    assert sizes["clean_test"] == 100 and sizes["clean_train"] == 1000
+    assert sizes["corrupted"] == 100 and sizes["replay"] == 100 and sizes["duplicates"] == 359
+
+
+def test_a_run_compared_with_itself_differs_in_nothing(pristine):
+    paired = bst.compare(pristine.folder.path, pristine.folder.path)["paired"]
+    assert paired["accuracy"]["value"] == 0 and paired["mcnemar"]["p_value"] == 1.0
+
+
+def test_swapping_the_runs_turns_the_difference_round(pristine, tmp_path):
+    worse = run("digits", overrides=[*SMALL, "stages.pretrain.fit.epochs=3"], out=tmp_path / "worse")
+    there = bst.compare(pristine.folder.path, worse.folder.path)
+    back = bst.compare(worse.folder.path, pristine.folder.path)
+    assert there["paired"]["accuracy"]["value"] == pytest.approx(-back["paired"]["accuracy"]["value"])
+    accuracy = {row["clause"]: (row["first"]["value"], row["second"]["value"]) for row in there["clauses"]}["GEN-1"]
+    text = _text(show_comparison(there, 120))
+    assert "GEN-1" in text and "accuracy.value" in text and len(accuracy) == 2
+
+
+def test_the_doctor_measures_and_names_what_is_missing(monkeypatch):
+    from basestone.lifecycle import doctor
+
+    found = bst.doctor()
+    assert all(peak > 1e8 for peak in found["peaks_flops"].values())
+    assert found["cores"] >= 1 and found["libraries"]["torch"]
+    assert "gemm_fp32" in _text(show_facts(found, 120))
+    monkeypatch.setattr(doctor, "EXTRAS", {"track": ("no_such_package",)})
+    assert doctor.missing_extras() == [{"package": "no_such_package", "install": "pip install 'basestone[track]'"}]
+
+
+def test_init_writes_a_recipe_that_passes_and_never_overwrites(tmp_path):
+    from PIL import Image
+
+    for name in ("cat", "dog"):
+        (tmp_path / "images" / name).mkdir(parents=True)
+        for i in range(4):
+            pixels = np.random.default_rng(i).integers(256, size=(8, 8, 3), dtype=np.uint8)
+            Image.fromarray(pixels).save(tmp_path / "images" / name / f"{i}.png")
+    words = init(tmp_path / "images", tmp_path / "recipe.yaml")
+    assert "Next: basestone check" in words
+    assert load_checked(tmp_path / "recipe.yaml").recipe.data.source.kind == "folder"
+    with pytest.raises(UsageError, match="must not exist yet, and it does"):
+        init(tmp_path / "images", tmp_path / "recipe.yaml")
+
+
+def test_what_is_printed_names_what_failed():
+    rows = [{"what": "a.json", "ok": False, "detail": "changed"}, {"what": "b.json", "ok": True, "detail": ""}]
+    assert "a.json: changed" in _text(show_findings({"findings": rows}, 120))
+    assert "2 checks hold" in _text(show_findings({"findings": [rows[1]] * 2}, 120))
+    matrix = {
+        "right": False,
+        "rows": [{"case": "bad", "fault": {"en": "broken"}, "must_fail": "A-1", "A-1": "pass ! expected fail"}],
+        "unproven": ["B-1"],
+    }
+    text = _text(show_matrix(matrix, 120))
+    assert "[pass ! expected fail]" in text and "B-1" in text and "✗" in text
+    assert "1,234" in _text(show_rows([{"name": "m", "parameters": 1234, "flops": None}], 120))
+
+
+def test_the_python_api_is_the_command_line():
+    assert bst.run is run
+    with pytest.raises(AttributeError, match="no attribute 'fly'"):
+        _ = bst.fly
