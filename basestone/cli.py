@@ -141,9 +141,9 @@ def models(
 ) -> None:
     """List models: parameters, FLOPs, licence of the weights, source."""
     from basestone.models.listing import list_models
-    from basestone.reporting.show import show_rows
+    from basestone.reporting.show import show_models
 
-    _print(list_models(task, search), json_, show_rows)
+    _print(list_models(task, search), json_, show_models)
 
 
 @app.command()

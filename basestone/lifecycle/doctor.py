@@ -23,7 +23,7 @@ def doctor() -> dict[str, Any]:
     return describe_environment() | {
         "threads": torch.get_num_threads(),
         "bf16": supports_bf16(),
-        "accelerator": str(torch.accelerator.current_accelerator() or "none"),
+        "accelerator": str(torch.accelerator.current_accelerator()) if torch.accelerator.is_available() else "none",
         "peaks_flops": peaks(),
         "cache": str(cache),
         "keys": str(keys_folder()),

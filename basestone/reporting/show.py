@@ -136,6 +136,24 @@ def show_rows(rows: Sequence[Mapping[str, Any]], width: int) -> RenderableType:
     return table
 
 
+def show_models(rows: Sequence[Mapping[str, Any]], width: int) -> RenderableType:
+    """A line a model; ``--json`` has the rest, such as the recipe section to paste."""
+    table = _table("image classifiers; operations of one sample, 2 × MAC")
+    for heading in ("name", "library", "parameters", "operations", "input", "with small_input", "licence of weights"):
+        table.add_column(heading, justify="right" if heading in ("parameters", "operations", "input") else "left")
+    for row in rows:
+        side = "×".join(map(str, row["input"])) if row["input"] else "–"
+        small = "–" if row["flops_small"] is None else f"{prefixed(row['flops_small'], 'FLOP')} at 32 px"
+        numbers = [
+            "–" if value is None else prefixed(value, unit)
+            for value, unit in ((row["parameters"], ""), (row["flops"], "FLOP"))
+        ]
+        licence = row["weights_licence"].partition(" (")[0]
+        table.add_row(row["name"], row["kind"], *numbers, side, small, row["note"] or licence)
+    hint = "Paste into a recipe, e.g.: model: {kind: timm, name: resnet18, small_input: true}"
+    return Group(table, Text(hint, "dim"))
+
+
 def show_matrix(matrix: Mapping[str, Any], width: int) -> RenderableType:
     """The kill matrix: a case a row, a clause a column; what must fail is marked."""
     table = _table("known-bad models and healthy controls")

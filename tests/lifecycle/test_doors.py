@@ -14,7 +14,15 @@ from basestone.lifecycle.init import init
 from basestone.lifecycle.plan import plan
 from basestone.lifecycle.run import run
 from basestone.recipe.schema import Audit, SampleSizes
-from basestone.reporting.show import show_comparison, show_facts, show_findings, show_matrix, show_plan, show_rows
+from basestone.reporting.show import (
+    show_comparison,
+    show_facts,
+    show_findings,
+    show_matrix,
+    show_models,
+    show_plan,
+    show_rows,
+)
 
 
 def _text(renderable, width=120) -> str:
@@ -107,3 +115,14 @@ def test_the_python_api_is_the_command_line():
     assert bst.run is run
     with pytest.raises(AttributeError, match="no attribute 'fly'"):
         _ = bst.fly
+
+
+def test_models_are_listed_with_what_is_known_and_a_dash_for_the_rest():
+    known = {"name": "net", "kind": "timm", "parameters": 11_689_512, "flops": 3_628_146_688, "input": (3, 224, 224)}
+    rows = [
+        known | {"flops_small": 1_111_859_200, "weights_licence": "apache-2.0 (net.in1k)", "note": None},
+        known | {"parameters": None, "flops": None, "flops_small": None, "weights_licence": "unknown", "note": "odd"},
+    ]
+    text = _text(show_models(rows, 140), 140)
+    assert "11.7 M" in text and "3.63 GFLOP" in text and "1.11 GFLOP at 32 px" in text and "apache-2.0" in text
+    assert "–" in text and "odd" in text
