@@ -36,20 +36,6 @@ def cluster_bootstrap(
     return float(statistic(totals.sum(axis=0))), percentile_interval(sample, len(totals), seed=seed)
 
 
-def ratio_bootstrap(
-    numerator: ArrayLike, denominator: ArrayLike, clusters: ArrayLike, *, seed: int = 0, draws: int = DRAWS
-) -> tuple[float, Interval]:
-    """Sum(numerator) / sum(denominator), rows of 0–1 in clusters, e.g. corrupted over clean accuracy, with its bounds.
-
-    Clusters of equal size are meant: a cluster counts by the means of its rows. Bounds as in ``ratio_draws``.
-    """
-    values = np.column_stack([np.asarray(numerator, np.float64), np.asarray(denominator, np.float64)])
-    means = cluster_totals(values, clusters) / cluster_totals(np.ones(len(values)), clusters)
-    low, high = (ratio_draws(means[:, :1], means[:, 1], add=add, seed=seed, draws=draws)[:, 0] for add in (0, 1))
-    value = float(means[:, 0].sum() / means[:, 1].sum())
-    return value, ratio_interval(low, high, means[:, 0] - value * means[:, 1], seed=seed)
-
-
 def ratio_draws(
     numerators: NDArray[np.float64],
     denominator: NDArray[np.float64],

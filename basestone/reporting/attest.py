@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from basestone.core.artifact import digest_files, write_json
 from basestone.core.run import RunFolder
 from basestone.reporting.dsse import open_envelope, sign_statement, statement
-from basestone.reporting.evidence import describe_evidence, evidence_files, named, subject_files, verdict_words
+from basestone.reporting.evidence import describe_evidence, evidence_files, subject_files
 from basestone.reporting.verification import (
     FILES_TYPE,
     PREDICATE_TYPE,
@@ -31,12 +31,9 @@ __all__ = [
     "check_files",
     "evidence_files",
     "open_envelope",
-    "passed_properties",
     "sign_files",
     "sign_statement",
 ]
-
-SVR_TYPE = "https://in-toto.io/attestation/svr/v0.1"  # https://github.com/in-toto/attestation (predicates/svr.md)
 
 
 def build_attestation(run: RunFolder, audit_stage: str, private_key: Ed25519PrivateKey) -> dict[str, Any]:
@@ -49,22 +46,6 @@ def build_attestation(run: RunFolder, audit_stage: str, private_key: Ed25519Priv
     """
     subject = subject_files(run, audit_stage)
     return sign_statement(statement(subject, PREDICATE_TYPE, describe_evidence(run, audit_stage)), private_key)
-
-
-def passed_properties(run: RunFolder, audit_stage: str, private_key: Ed25519PrivateKey, created: str) -> dict[str, Any]:
-    """The signed envelope of a Simple Verification Result: only what passed is listed, so silence is never a pass.
-
-    ``created`` is an RFC 3339 time in UTC. For verifiers that read SVR and not our own predicate.
-    """
-    verdicts = run.verdicts(audit_stage)
-    standard, profile = named(verdicts["standard"]), named(verdicts["profile"])
-    passed = sorted(name for name, word in verdict_words(verdicts).items() if word == "pass")
-    predicate = {
-        "verifier": {"id": f"https://basestone.dev/verifier/{standard}/{profile}"},
-        "timeCreated": created,
-        "properties": [f"BASESTONE_{standard}_{name}".upper().replace("-", "_") for name in passed],
-    }
-    return sign_statement(statement(subject_files(run, audit_stage), SVR_TYPE, predicate), private_key)
 
 
 def sign_files(folder: Path, names: Sequence[str], private_key: Ed25519PrivateKey) -> Path:

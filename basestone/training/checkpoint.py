@@ -6,7 +6,6 @@ to and the digest of the former. Nothing in it can execute anything.
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -15,7 +14,7 @@ from typing import Any
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from basestone.core.artifact import file_digest, read_json, write_json
+from basestone.core.artifact import file_digest, read_json, sync, write_json
 from basestone.core.errors import ArtifactError
 
 TENSORS = "tensors.safetensors"
@@ -34,14 +33,14 @@ def save_checkpoint(
     temporary = folder / f".{final.name}.tmp"
     temporary.mkdir(parents=True)
     save_file({name: tensor.contiguous().cpu() for name, tensor in tensors.items()}, temporary / TENSORS)
-    _sync(temporary / TENSORS)
+    sync(temporary / TENSORS)
     digest = file_digest(temporary / TENSORS)
     write_json(temporary / STATE, {"identity": identity, "step": step, "tensors": digest, "scalars": scalars})
-    _sync(temporary)
+    sync(temporary)
     if final.exists():  # only ever a broken one, which loading stepped over
         shutil.rmtree(final)
     temporary.rename(final)
-    _sync(folder)
+    sync(folder)
     for old in _newest_first(folder)[keep:]:
         shutil.rmtree(old)
     return final
@@ -86,11 +85,3 @@ def _newest_first(folder: Path) -> list[Path]:
 def _discard_unfinished(folder: Path) -> None:
     for path in folder.glob(".step-*.tmp"):
         shutil.rmtree(path)
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
