@@ -147,9 +147,9 @@ TEXTS: dict[str, tuple[str, str]] = {
     # pictures
     "pictures": ("Samples and predictions", "样本与预测"),
     "wrong": ("Wrong", "错误"),
-    "correct": ("Correct, most doubtful first", "正确（置信度由低到高）"),
+    "correct": ("Correct", "正确"),
     "pictures_wrong": ("Wrong, most confident first", "预测错误（按置信度降序）"),
-    "pictures_correct": ("Correct", "预测正确"),
+    "pictures_correct": ("Correct, most doubtful first", "预测正确（按置信度升序）"),
     "label": ("label", "标签"),
     "prediction": ("prediction", "预测"),
     # facts
