@@ -9,7 +9,8 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from basestone.core.artifact import Manifest
+from basestone.core.artifact import MANIFEST, Manifest, read_json
+from basestone.core.run import RunFolder
 from basestone.lifecycle.assess import assess
 from basestone.lifecycle.collect import collect
 from basestone.lifecycle.stage import Corridor, perform
@@ -22,11 +23,18 @@ def audit(corridor: Corridor, stage: str, section: Audit, made: dict[str, Manife
 
     prepared, subject = made["prepare"], made[section.subject or last_model(made)]
     standard = resolve(section.profile, section.declare, section.waive, corridor.recipe.task, date.today())
+    _retry_failures(corridor.folder, stage)
 
     def work(folder: Path) -> dict[str, Any]:
         collect(corridor, section, standard, prepared, subject, folder)
         verdicts = assess(folder, standard, subject)
-        return {"outcome": verdicts["outcome"], "subject": subject.stage, "standard": standard.to_json()}
+        failures = sorted(read_json(folder / "facts.json")["failures"])
+        return {
+            "outcome": verdicts["outcome"],
+            "subject": subject.stage,
+            "standard": standard.to_json(),
+            "failures": failures,
+        }
 
     return perform(
         corridor,
@@ -40,6 +48,13 @@ def audit(corridor: Corridor, stage: str, section: Audit, made: dict[str, Manife
         parents={prepared.stage: prepared, subject.stage: subject},
         work=work,
     )
+
+
+def _retry_failures(run: RunFolder, stage: str) -> None:
+    """An audit with records that could not be made is taken up again: what failed once may work now."""
+    finished = run.manifest(stage)
+    if finished is not None and finished.facts["failures"]:
+        (run.stage(stage) / MANIFEST).unlink()
 
 
 def last_model(made: dict[str, Manifest]) -> str:

@@ -71,6 +71,7 @@ class Session:
     parent: Manifest
     folder: Path
     facts: dict[str, Any] = field(default_factory=dict[str, Any])
+    splits: dict[str, ImageSplit] = field(default_factory=dict[str, "ImageSplit"])
 
     def __post_init__(self) -> None:
         """Goes on from what an interrupted audit has already written down."""
@@ -122,7 +123,10 @@ class Session:
         """One split of the prepared data, without augmentation."""
         from basestone.data.dataset import open_split
 
-        return open_split(self.corridor.folder.stage(self.prepared.stage), self.corridor.cache, name)
+        if name not in self.splits:
+            prepared = self.corridor.folder.stage(self.prepared.stage)
+            self.splits[name] = open_split(prepared, self.corridor.cache, name)
+        return self.splits[name]
 
     def positions(self, count: int, limit: int | None, purpose: str) -> NDArray[np.int64]:
         """0 … count−1, or ``limit`` of them drawn by the recipe's seed, in ascending order."""

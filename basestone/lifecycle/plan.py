@@ -13,7 +13,7 @@ from basestone.core.spec import ImageSpec
 from basestone.lifecycle.check import load_checked
 from basestone.lifecycle.forecast import forecast_audit, forecast_training
 from basestone.lifecycle.prepare import prepare
-from basestone.lifecycle.run import corridor_for
+from basestone.lifecycle.run import corridor_for, run_folder
 from basestone.lifecycle.stage import Corridor
 from basestone.recipe.schema import Audit, Pretrain
 
@@ -29,7 +29,7 @@ def plan(
     from basestone.standard.tailoring import resolve
 
     loaded = load_checked(recipe, overrides)
-    with corridor_for(loaded, out, tracker) as corridor:
+    with corridor_for(loaded, out or run_folder(recipe), tracker) as corridor:
         counts = prepare(corridor).facts["counts"]
         test = open_split(corridor.folder.stage("prepare"), corridor.cache, "test")
         training: dict[str, Any] = {}

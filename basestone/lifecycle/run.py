@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +11,7 @@ from typing import Any
 
 from basestone.core.artifact import Manifest, write_text
 from basestone.core.contracts import Tracker
+from basestone.core.errors import ArtifactError
 from basestone.core.run import RunFolder
 from basestone.lifecycle.audit import audit
 from basestone.lifecycle.check import load_checked
@@ -26,14 +27,18 @@ DOORS = {"pretrain": pretrain, "audit": audit, "report": report}
 
 @dataclass(frozen=True)
 class Run:
-    """A run folder, as the Python API hands it back."""
+    """A walk through a recipe, as the Python API hands it back; ``stages`` are those that it came by, in order."""
 
     folder: RunFolder
+    stages: Mapping[str, Manifest]
 
     @property
     def verdicts(self) -> dict[str, Any]:
-        """``verdicts.json`` of the last audit."""
-        return self.folder.verdicts(self.folder.stage_of_kind("audit"))
+        """``verdicts.json`` of the last audit; ArtifactError when the walk came by none."""
+        audits = [stage for stage, manifest in self.stages.items() if manifest.kind == "audit"]
+        if not audits:
+            raise ArtifactError("Verdicts need an audit, and this walk came by none; run the recipe further.")
+        return self.folder.verdicts(audits[-1])
 
     @property
     def met(self) -> bool:
@@ -47,15 +52,15 @@ class Run:
 
     def summary(self) -> dict[str, Any]:
         """What ``basestone run --json`` prints; ``outcome`` is None where nothing was audited."""
-        manifests = self.folder.manifests()
-        audited = any(manifest.kind == "audit" for manifest in manifests.values())
+        kinds = {manifest.kind: manifest for manifest in self.stages.values()}
+        audited, reported = "audit" in kinds, "report" in kinds
         return {
             "run": str(self.folder.path),
             "outcome": self.verdicts["outcome"] if audited else None,
             "verdicts": self.verdicts if audited else None,
-            "language": next((one.facts["language"] for one in manifests.values() if one.kind == "report"), "en"),
-            "wall_s": {stage: manifest.wall_s for stage, manifest in manifests.items()},
-            "report": str(self.report) if self.report.exists() else None,
+            "language": kinds["report"].facts["language"] if reported else "en",
+            "wall_s": {stage: manifest.wall_s for stage, manifest in self.stages.items()},
+            "report": str(self.report) if reported else None,
         }
 
 
@@ -73,9 +78,14 @@ def run(
     after the last stage of that kind. Raises RecipeError with every fault before anything is done.
     """
     loaded = load_checked(recipe, overrides)
-    with corridor_for(loaded, out, tracker, refuse_changes=until != "audit") as corridor:
-        walk(corridor, until)
-    return Run(corridor.folder)
+    folder = out or run_folder(recipe)
+    with corridor_for(loaded, folder, tracker, refuse_changes=until != "audit") as corridor:
+        return Run(corridor.folder, walk(corridor, until))
+
+
+def run_folder(recipe: str | Path) -> Path | None:
+    """The folder itself when the recipe is that of an earlier run."""
+    return Path(recipe) if Path(recipe).is_dir() else None
 
 
 @contextmanager

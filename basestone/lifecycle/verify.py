@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from basestone.core.artifact import Manifest
 from basestone.core.run import RunFolder
 
 
@@ -31,22 +32,25 @@ def verify(folder: Path, public_key: Path | None = None) -> list[Finding]:
 
 
 def recompute(run: RunFolder) -> list[Finding]:
-    """Compares the recorded measurements and verdicts with those that follow from the records."""
+    """Compares every audit's measurements and verdicts with those that follow from its records."""
+    try:
+        manifests = run.manifests()
+        audits = [stage for stage, manifest in manifests.items() if manifest.kind == "audit"]
+        return [finding for audit in audits for finding in _judge_again(run, audit, manifests)]
+    except Exception as error:  # whatever a spoilt file makes its reader raise
+        return [Finding("verdicts from their records", ok=False, detail=f"cannot be recomputed: {error}")]
+
+
+def _judge_again(run: RunFolder, audit: str, manifests: dict[str, Manifest]) -> list[Finding]:
     from basestone.lifecycle.assess import judge_records
     from basestone.standard.recorded import read_standard
 
-    try:
-        audit = run.stage_of_kind("audit")
-        manifests = run.manifests()
-        standard = read_standard(manifests[audit].facts["standard"])
-        subject = manifests[manifests[audit].facts["subject"]]
-        measurements, verdicts = judge_records(run.stage(audit), standard, subject)
-        recorded = run.measurements(audit), run.verdicts(audit)
-    except Exception as error:  # whatever a spoilt file makes its reader raise
-        return [Finding("verdicts", ok=False, detail=f"cannot be recomputed: {error}")]
+    standard = read_standard(manifests[audit].facts["standard"])
+    subject = manifests[manifests[audit].facts["subject"]]
+    measurements, verdicts = judge_records(run.stage(audit), standard, subject)
     return [
-        _compare(f"stages/{audit}/measurements.json", measurements, recorded[0]),
-        _compare(f"stages/{audit}/verdicts.json", verdicts, recorded[1]),
+        _compare(f"stages/{audit}/measurements.json", measurements, run.measurements(audit)),
+        _compare(f"stages/{audit}/verdicts.json", verdicts, run.verdicts(audit)),
     ]
 
 

@@ -29,4 +29,4 @@ def pristine(tmp_path_factory) -> Run:
 def finished(pristine, tmp_path) -> Run:
     """A copy of the whole run, to be spoilt."""
     shutil.copytree(pristine.folder.path, tmp_path / "digits")
-    return Run(RunFolder(tmp_path / "digits"))
+    return Run(RunFolder(tmp_path / "digits"), pristine.stages)

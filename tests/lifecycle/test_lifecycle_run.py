@@ -100,6 +100,11 @@ def test_a_collector_that_breaks_is_a_reason_and_never_a_number(finished, monkey
     assert row["verdict"] == "error" and row["value"] is None
     assert "MemoryError: no room for a single image" in row["reason"]
     assert verdicts["outcome"] == "not_met"
+    monkeypatch.undo()  # there is room again: what failed is tried anew, and nothing else
+    before = (finished.folder.stage("audit") / "samples" / "clean_test.parquet").stat().st_mtime_ns
+    verdicts = run("digits", overrides=changed, out=finished.folder.path).verdicts
+    assert next(row for row in verdicts["verdicts"] if row["clause"] == "LAT-1")["verdict"] == "pass"
+    assert (finished.folder.stage("audit") / "samples" / "clean_test.parquet").stat().st_mtime_ns == before
 
 
 def test_every_fault_is_found_before_anything_is_done(tmp_path):
@@ -143,3 +148,15 @@ def test_the_verdicts_are_as_the_schema_says(pristine):
 
     schema = json.loads((files("basestone.standard") / "verdicts.schema.json").read_text())
     jsonschema.validate(pristine.verdicts, schema)
+
+
+def test_a_run_folder_is_its_own_recipe(finished):
+    again = run(finished.folder.path)
+    assert again.folder == finished.folder and again.met == finished.met
+
+
+def test_a_walk_that_ends_before_the_audit_has_no_outcome(finished):
+    walked = run("digits", overrides=SMALL, out=finished.folder.path, until="pretrain")
+    assert walked.summary()["outcome"] is None and list(walked.stages) == ["prepare", "pretrain"]
+    with pytest.raises(ArtifactError, match="Verdicts need an audit"):
+        _ = walked.verdicts
