@@ -1,7 +1,7 @@
 """The audited model as an audit sees it, images in and logits out, and the passes that write down what it answers.
 
 N samples, K classes, C×H×W one image. A ``raw`` argument reads images by position: it takes positions and returns their
-uint8 pixels, N×C×H×W. ``progress`` is called with (samples done, samples in all) after every batch.
+uint8 pixels, N×C×H×W. ``progress`` is called with (predictions made, predictions in all) after every batch.
 """
 
 from __future__ import annotations
@@ -102,11 +102,15 @@ def collect_corrupted(
     label = torch.as_tensor(np.asarray(labels, np.int64))
     kinds = [(family, name, level) for family, names in FAMILIES.items() for name in names for level in SEVERITIES]
     correct: list[NDArray[np.int64]] = []
-    for part in _batches(index, batch_size, progress):
+    done = 0
+    for part in _batches(index, batch_size, None):
         images, truth = to_unit(raw(part)), label[torch.from_numpy(part)]
         for _, name, level in kinds:
             changed = corrupt(images, part.tolist(), corruption=name, severity=level, seed=seed)
             correct.append((subject.logits(changed).argmax(1) == truth).long().numpy())
+            done += len(part)
+            if progress:
+                progress(done, len(index) * len(kinds))
     sizes = [len(part) for part in _batches(index, batch_size, None)]
     repeats = [size for size in sizes for _ in kinds]
     rows = [kind for _ in sizes for kind in kinds]

@@ -148,3 +148,16 @@ def test_inference_cost_has_every_field(subject, pixels, make_records):
 def test_a_pass_over_nothing_is_refused(subject, pixels, labels):
     with pytest.raises(ValueError, match="at least one position"):
         collect_clean(subject, lambda at: pixels[at], labels, np.array([], int))
+
+
+def test_progress_counts_every_prediction(subject, pixels, labels):
+    def raw(at):
+        return pixels[torch.as_tensor(at)]
+
+    clean, corrupted = [], []
+    collect_clean(subject, raw, labels, np.arange(9), batch_size=4, progress=lambda *seen: clean.append(seen))
+    collect_corrupted(
+        subject, raw, labels, np.arange(9), seed=0, batch_size=4, progress=lambda *seen: corrupted.append(seen)
+    )
+    assert clean == [(4, 9), (8, 9), (9, 9)]
+    assert len(corrupted) == 3 * 75 and corrupted[0] == (4, 9 * 75) and corrupted[-1] == (9 * 75, 9 * 75)
