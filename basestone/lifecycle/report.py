@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from basestone.core.artifact import Manifest, file_digest, read_json, write_json, write_text
+from basestone.core.evidence import RecordsMissing
 from basestone.core.run import RunFolder
 from basestone.lifecycle.keys import signing_key
 from basestone.lifecycle.stage import Corridor, perform
@@ -48,13 +49,16 @@ def write_report(corridor: Corridor, audit: str, language: Literal["en", "zh"]) 
 
 
 def sample_pictures(corridor: Corridor, audit: str, count: int = 12) -> list[dict[str, Any]]:
-    """Test images with their predictions: the most confident mistakes first, then correct ones."""
+    """Test images with their predictions: the most confident mistakes first; none where none were recorded."""
     from basestone.data.dataset import open_split
     from basestone.data.export import png_bytes
     from basestone.measures.accuracy import telling_samples
 
+    try:
+        rows = telling_samples(corridor.folder.records(audit), count)
+    except RecordsMissing:
+        return []
     split = open_split(corridor.folder.stage("prepare"), corridor.cache, "test")
-    rows = telling_samples(corridor.folder.records(audit), count)
     pixels = split.raw([row["index"] for row in rows])
     return [
         row | {"png": png_bytes(image), "row": split.row_names[row["index"]]}

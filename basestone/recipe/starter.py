@@ -60,7 +60,7 @@ stages:
     declare:                # what you promise: the audit shows it, refutes it, or leaves it open
       GEN-1: 0.8            # accuracy on the test split
       LAT-1: 0.1            # seconds, 99 % of single predictions
-      CST-2: {{flops: 1e+9, memory: 1e+9, energy: 10}}  # a prediction: FLOPs, bytes at the peak, joules
+      CST-2: {{flops: 1e+9, memory: 2e+9, energy: 10}}  # a prediction: FLOPs, peak bytes of the process, joules
 
   report: {{}}
 """

@@ -13,7 +13,7 @@ from rich.text import Text
 from basestone.reporting.numbers import duration, prefixed, quantity
 from basestone.reporting.terminal import STYLES, verdict_table
 
-NARROW = 90  # columns
+NARROW, WIDE = 90, 130  # columns
 
 
 def show_run(summary: Mapping[str, Any], width: int) -> RenderableType:
@@ -39,21 +39,22 @@ def show_plan(forecast: Mapping[str, Any], width: int) -> RenderableType:
     for stage, training in forecast["training"].items():
         parts.append(Text(f"{stage:8} about {duration(training['seconds'])}: {training['assumption']}"))
     for stage, plan in forecast["audits"].items():
-        parts.append(_plan_table(stage, plan))
+        parts.append(_plan_table(stage, plan, width))
         total, memory = duration(plan["total_seconds"]), prefixed(plan["peak_bytes"], "B")
         parts.append(Text(f"in all   about {total}, {memory} of memory; shared passes are counted once"))
     return Group(*parts)
 
 
-def _plan_table(stage: str, plan: Mapping[str, Any]) -> Table:
+def _plan_table(stage: str, plan: Mapping[str, Any], width: int) -> Table:
+    """A narrow terminal gets the criteria's short names, and memory only in the line below."""
+    wide = width >= WIDE
     table = _table(f"{stage}: {plan['standard']}, profile {plan['profile']}")
-    for heading in ("clause", "criterion", "n", "threshold", "passes from", "fails from", "decides", "time", "memory"):
-        table.add_column(heading, justify="left" if heading in ("clause", "criterion") else "right")
+    for heading in ("criterion", "n", "threshold", "passes", "fails", "decides", "time", *(["memory"] if wide else [])):
+        table.add_column(heading, justify="left" if heading == "criterion" else "right", no_wrap=True)
     for row in plan["rows"]:
         unit, chance = row["unit"], row["p_decide"]
-        table.add_row(
-            row["clause"],
-            row["label"]["en"],
+        cells = [
+            f"{row['clause']} {row['label']['en'] if wide else row['criterion']}",
             f"{row['n']:,}",
             _quantity(row["threshold"], unit),
             _quantity(row["passes_from"], unit),
@@ -61,7 +62,8 @@ def _plan_table(stage: str, plan: Mapping[str, Any]) -> Table:
             "–" if chance is None else f"{chance:.0%}",
             duration(row["seconds"]),
             prefixed(row["bytes"], "B") if row["bytes"] else "–",
-        )
+        ]
+        table.add_row(*cells[: len(table.columns)])
     return table
 
 

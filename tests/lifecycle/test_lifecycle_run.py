@@ -107,6 +107,24 @@ def test_a_collector_that_breaks_is_a_reason_and_never_a_number(finished, monkey
     assert (finished.folder.stage("audit") / "samples" / "clean_test.parquet").stat().st_mtime_ns == before
 
 
+def test_a_run_without_predictions_still_ends_in_a_report(finished, monkeypatch):
+    def broken(session):
+        raise MemoryError("no room for the test set")
+
+    monkeypatch.setitem(collectors.COLLECTORS, "clean_test", broken)
+    again = run("digits", overrides=[*SMALL, "stages.audit.samples.test=300"], out=finished.folder.path)
+    verdicts = {row["clause"]: row["verdict"] for row in again.verdicts["verdicts"]}
+    assert {clause for clause, verdict in verdicts.items() if verdict == "error"} == {
+        "GEN-1",
+        "GEN-2",
+        "GEN-4",
+        "ROB-1",
+        "SEC-2",
+    }
+    page = again.report.read_text()
+    assert "no room for the test set" in page and not again.met
+
+
 def test_every_fault_is_found_before_anything_is_done(tmp_path):
     faulty = ["stages.pretrain.fit.optimizer.lr=-1", "stages.audit.declare.GEN-9=1", "seed=x"]
     with pytest.raises(RecipeError) as caught:
