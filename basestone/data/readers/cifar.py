@@ -6,6 +6,7 @@ dictionaries with the same pixels as one N×3072 array, read by ``restricted_pic
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -25,7 +26,7 @@ Labels = Literal["fine", "coarse"]
 Content = tuple[NDArray[np.uint8], Sequence[int]]  # N×3072 pixels, N labels
 
 
-class _CifarSource:
+class _CifarSource(ABC):
     """What both formats share: which files there are and how their rows are named."""
 
     kind = ""
@@ -67,14 +68,14 @@ class _CifarSource:
             for number, (image, label) in enumerate(zip(pixels.reshape(-1, 3, 32, 32), labels, strict=True)):
                 yield Row(name=f"{path.name} record {number}", image=image, label=label)
 
-    def name_files(self) -> list[Path]:
-        raise NotImplementedError
+    @abstractmethod
+    def name_files(self) -> list[Path]: ...
 
-    def count(self, path: Path) -> int:
-        raise NotImplementedError
+    @abstractmethod
+    def count(self, path: Path) -> int: ...
 
-    def read(self, path: Path) -> Content:
-        raise NotImplementedError
+    @abstractmethod
+    def read(self, path: Path) -> Content: ...
 
 
 class BinaryCifarSource(_CifarSource):
