@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 
 from basestone.core.artifact import read_json, write_json
 from basestone.core.errors import ArtifactError, DataError
-from basestone.core.evidence import digest_of, write_records
+from basestone.core.evidence import digest_of, read_records, write_records
 from basestone.data.classes import checked_label, numbered
 from basestone.data.image import Decoding, bombs_refused, decode
 from basestone.data.readers.contract import Row, Source
@@ -67,16 +67,14 @@ def is_whole(cache_root: Path, key: str) -> bool:
 
 def open_cache(cache_root: Path, key: str) -> Cache:
     """Maps a finished cache; ArtifactError when it is absent or broken."""
-    import pyarrow.parquet as pq
-
     folder = cache_root / key
     if not is_whole(cache_root, key):
         raise ArtifactError(f"{folder} must hold the decoded images and does not; prepare the data again.")
-    table = pq.read_table(folder / "rows.parquet")
-    columns = {name: np.asarray(table[name].to_numpy()) for name in table.column_names}
-    images = np.load(folder / "images.npy", mmap_mode="r", allow_pickle=False)
     return Cache(
-        key=key, images=images, columns=columns, class_names=tuple(read_json(folder / "cache.json")["classes"])
+        key=key,
+        images=np.load(folder / "images.npy", mmap_mode="r", allow_pickle=False),
+        columns=read_records(folder / "rows.parquet"),
+        class_names=tuple(read_json(folder / "cache.json")["classes"]),
     )
 
 

@@ -5,13 +5,13 @@ What a collector could not record is written down with its reason, and the claus
 
 from __future__ import annotations
 
-from datetime import date
 from pathlib import Path
 from typing import Any
 
 from basestone.core.artifact import MANIFEST, Manifest, read_json
 from basestone.core.run import RunFolder
 from basestone.lifecycle.assess import assess
+from basestone.lifecycle.check import standard_in_force
 from basestone.lifecycle.collect import collect
 from basestone.lifecycle.stage import Corridor, perform
 from basestone.recipe.schema import Audit
@@ -19,10 +19,8 @@ from basestone.recipe.schema import Audit
 
 def audit(corridor: Corridor, stage: str, section: Audit, made: dict[str, Manifest]) -> Manifest:
     """Makes ``stages/<stage>``: ``samples/*.parquet``, ``facts.json``, ``measurements.json``, ``verdicts.json``."""
-    from basestone.standard.tailoring import resolve
-
     prepared, subject = made["prepare"], made[section.subject or last_model(made)]
-    standard = resolve(section.profile, section.declare, section.waive, corridor.recipe.task, date.today())
+    standard = standard_in_force(section, corridor.recipe.task, stage)
     _retry_failures(corridor.folder, stage)
 
     def work(folder: Path) -> dict[str, Any]:

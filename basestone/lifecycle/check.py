@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import date
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from basestone.core.errors import Fault, RecipeError
 from basestone.recipe.load import LoadedRecipe
 from basestone.recipe.schema import Audit, Recipe
+
+if TYPE_CHECKING:
+    from basestone.standard.profile import StandardInForce
 
 
 def load_checked(recipe: str | Path, overrides: Sequence[str] = ()) -> LoadedRecipe:
@@ -23,10 +27,22 @@ def load_checked(recipe: str | Path, overrides: Sequence[str] = ()) -> LoadedRec
 
 def standard_faults(recipe: Recipe) -> Iterator[Fault]:
     """What each audit's profile, declared thresholds and waivers get wrong."""
-    from basestone.standard.tailoring import find_faults
-
     for stage, section in recipe.stages.items():
         if isinstance(section, Audit):
-            yield from find_faults(
-                section.profile, section.declare, section.waive, recipe.task, date.today(), stage=stage
-            )
+            try:
+                standard_in_force(section, recipe.task, stage)
+            except RecipeError as error:
+                yield from error.faults
+
+
+def standard_in_force(section: Audit, task: str, stage: str) -> StandardInForce:
+    """What an audit is judged by today; RecipeError with every fault of its profile, thresholds and waivers.
+
+    A standard of the user's own may ask only for what can be measured, and is told so before anything is trained.
+    """
+    from basestone.measures import MEASURES
+    from basestone.standard.tailoring import resolve
+
+    return resolve(
+        section.profile, section.declare, section.waive, task, date.today(), stage=stage, known_measures=MEASURES
+    )

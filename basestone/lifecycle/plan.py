@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from basestone.core.artifact import read_json
 from basestone.core.contracts import Tracker
 from basestone.core.spec import ImageSpec
-from basestone.lifecycle.check import load_checked
+from basestone.lifecycle.check import load_checked, standard_in_force
 from basestone.lifecycle.forecast import forecast_audit, forecast_training
 from basestone.lifecycle.prepare import prepare
 from basestone.lifecycle.run import corridor_for, run_folder
@@ -26,7 +25,6 @@ def plan(
 ) -> dict[str, Any]:
     """Prepares the data, times the untrained model, and forecasts every audit and every training run."""
     from basestone.data.dataset import open_split
-    from basestone.standard.tailoring import resolve
 
     loaded = load_checked(recipe, overrides)
     with corridor_for(loaded, out or run_folder(recipe), tracker) as corridor:
@@ -41,7 +39,7 @@ def plan(
                 rehearsed = untrained(corridor, section, as_trained(section))
                 training[stage] = forecast_training(section, rehearsed, test, counts["train"])
             if isinstance(section, Audit) and section_of_model is not None:
-                standard = resolve(section.profile, section.declare, section.waive, corridor.recipe.task, date.today())
+                standard = standard_in_force(section, corridor.recipe.task, stage)
                 audits[stage] = forecast_audit(
                     section, standard, untrained(corridor, section_of_model, section), test, counts
                 )

@@ -9,7 +9,7 @@ from basestone.standard.judge import judge
 from basestone.standard.plan import CostModel, plan, score_forecast
 from basestone.standard.profile import StandardInForce, load_profile, profile_names
 from basestone.standard.selftest import Case, kill_matrix, load_cases
-from basestone.standard.tailoring import find_faults, resolve
+from basestone.standard.tailoring import resolve
 
 __all__ = [
     "Case",
@@ -17,7 +17,6 @@ __all__ = [
     "CostModel",
     "StandardInForce",
     "Words",
-    "find_faults",
     "judge",
     "kill_matrix",
     "load_cases",

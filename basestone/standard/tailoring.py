@@ -1,6 +1,6 @@
 """From a profile and what the recipe declares and waives to the standard in force, or to every fault in them.
 
-``check`` asks ``find_faults`` before anything runs; the audit asks ``resolve``.
+``check`` asks before anything runs, the audit when it begins; both come through ``resolve``.
 """
 
 from __future__ import annotations
@@ -63,55 +63,25 @@ def resolve(
     known_measures: Collection[str] | None = None,
 ) -> StandardInForce:
     """The standard in force for one audit; RecipeError with every fault, named by its path in the recipe."""
-    standard, faults = _resolve(profile, declare, waivers, task, today, stage, served, known_measures)
-    if standard is None or faults:
-        raise RecipeError(faults)
-    return standard
-
-
-def find_faults(
-    profile: str | Path,
-    declare: Declared,
-    waivers: Sequence[Waiver],
-    task: str,
-    today: date,
-    *,
-    stage: str = "audit",
-    served: bool = False,
-    known_measures: Collection[str] | None = None,
-) -> tuple[Fault, ...]:
-    """What ``resolve`` would raise; empty when the audit can be judged."""
-    return tuple(_resolve(profile, declare, waivers, task, today, stage, served, known_measures)[1])
-
-
-def _resolve(
-    name: str | Path,
-    declare: Declared,
-    waivers: Sequence[Waiver],
-    task: str,
-    today: date,
-    stage: str,
-    served: bool,
-    known_measures: Collection[str] | None,
-) -> tuple[StandardInForce | None, list[Fault]]:
     here = f"stages.{stage}"
     try:
-        profile, clauses = load_profile(name, known_measures=known_measures)
+        found, clauses = load_profile(profile, known_measures=known_measures)
     except RecipeError as error:
-        return None, [
-            replace(fault, path=f"{here}.profile") if fault.path == "profile" else fault for fault in error.faults
-        ]
-    faults = list(_task_faults(profile, task, f"{here}.profile"))
-    thresholds = _declared(profile, clauses, declare, f"{here}.declare", faults)
-    held = _waivers(profile, clauses, waivers, today, f"{here}.waive", faults)
+        faults = [replace(one, path=f"{here}.profile") if one.path == "profile" else one for one in error.faults]
+        raise RecipeError(faults) from error
+    faults = list(_task_faults(found, task, f"{here}.profile"))
+    thresholds = _declared(found, clauses, declare, f"{here}.declare", faults)
+    held = _waivers(found, clauses, waivers, today, f"{here}.waive", faults)
     entries = [
         _entry(clauses[key], ask, thresholds, held.get(key), clauses[key].applies_to(task, served=served))
-        for key, ask in profile.clauses.items()
+        for key, ask in found.clauses.items()
     ]
     faults += [fault for entry in entries for fault in _undeclared(entry, f"{here}.declare")]
+    if faults:
+        raise RecipeError(faults)
     return StandardInForce(
-        standard=profile.standard, profile=profile.id, task=task, judged_on=today, clauses=tuple(entries)
-    ), faults
+        standard=found.standard, profile=found.id, task=task, judged_on=today, clauses=tuple(entries)
+    )
 
 
 def _task_faults(profile: Profile, task: str, path: str) -> Iterator[Fault]:

@@ -10,7 +10,7 @@ from rich.console import Console
 from small_recipe import SMALL
 
 import basestone as bst
-from basestone.core.errors import UsageError
+from basestone.core.errors import RecipeError, UsageError
 from basestone.lifecycle.check import load_checked
 from basestone.lifecycle.forecast import sample_sizes
 from basestone.lifecycle.init import init
@@ -127,3 +127,17 @@ def test_models_are_listed_with_what_is_known_and_a_dash_for_the_rest():
     text = _text(show_models(rows, 140), 140)
     assert "11.7 M" in text and "3.63 GFLOP" in text and "1.11 GFLOP at 32 px" in text and "apache-2.0" in text
     assert "–" in text and "odd" in text
+
+
+def test_a_standard_that_asks_for_what_nobody_measures_is_refused_before_anything_is_trained(tmp_path):
+    from importlib.resources import files
+
+    clause = (files("basestone.standard") / "clauses" / "GEN-2.yaml").read_text()
+    (tmp_path / "rules.yaml").write_text(clause.replace("measure: accuracy_gap", "measure: accuracy_gapp"))
+    (tmp_path / "ours.yaml").write_text(
+        "id: ours\nstandard: ours\nsources: [rules.yaml]\ntitle: {en: Ours, zh: 自有}\ntext: {en: Ours., zh: 自有。}\n"
+        "tasks: [image_classification]\nclauses: {GEN-2: {}}\n"
+    )
+    overrides = [f"stages.audit.profile={tmp_path / 'ours.yaml'}", "stages.audit.declare={}"]
+    with pytest.raises(RecipeError, match=r"there is no measure 'accuracy_gapp'\. Did you mean 'accuracy_gap'\?"):
+        load_checked("digits", overrides)
