@@ -19,10 +19,22 @@ if TYPE_CHECKING:
     from basestone.core.batch import Batch
 
 
-class Transform(Protocol):
-    """A random change of a batch of images; all of its randomness comes from ``generator``."""
+@dataclass(frozen=True, kw_only=True)
+class Draw:
+    """All that a random change of a batch may depend on.
 
-    def __call__(self, images: Tensor, generator: torch.Generator) -> Tensor:
+    ``generator``: the randomness of this batch; ``epoch``: from 0; ``positions``: int64 N, which samples these are.
+    """
+
+    generator: torch.Generator
+    epoch: int
+    positions: Tensor
+
+
+class Transform(Protocol):
+    """A random change of a batch of images."""
+
+    def __call__(self, images: Tensor, draw: Draw) -> Tensor:
         """N×C×H×W float32 normalised images to images of the same shape; zero is the mean colour."""
         ...
 
@@ -39,7 +51,7 @@ class BatchSource(Protocol):
         """Every sample's target, in order."""
         ...
 
-    def batch(self, positions: NDArray[np.int64], generator: torch.Generator | None = None) -> Batch:
+    def batch(self, positions: NDArray[np.int64], generator: torch.Generator | None = None, *, epoch: int = 0) -> Batch:
         """The samples at ``positions``; augmented when a generator is given, as they are when not."""
         ...
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from basestone.core.batch import Batch
-from basestone.core.contracts import Transform
+from basestone.core.contracts import Draw, Transform
 from basestone.core.spec import ImageSpec
 
 IN_MEMORY_BYTES = 2**30  # a split up to this size is read at once; larger ones stay mapped
@@ -60,11 +60,12 @@ class ImageSplit:
             return self._pixels[torch.from_numpy(index)]
         return torch.from_numpy(self._images[self._where[index]])
 
-    def batch(self, positions: Positions, generator: torch.Generator | None = None) -> Batch:
+    def batch(self, positions: Positions, generator: torch.Generator | None = None, *, epoch: int = 0) -> Batch:
         """The samples at ``positions``: float32 (pixel/255 − mean)/std; augmented when a generator is given."""
         index = torch.from_numpy(np.asarray(positions, dtype=np.int64))
         inputs = self.raw(positions).float().mul_(self._scale).add_(self._shift)
         if generator is not None:
+            draw = Draw(generator=generator, epoch=epoch, positions=index)
             for transform in self._augment:
-                inputs = transform(inputs, generator)
+                inputs = transform(inputs, draw)
         return Batch(inputs=inputs, targets=self._targets[index], index=index)

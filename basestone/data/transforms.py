@@ -2,19 +2,22 @@
 
 A Python loop over images costs more than the pixels it moves; here each image's own random offset is an index, and the
 batch is changed by a few tensor operations (``benchmarks/bench_input.py`` measures it). Images are N×C×H×W and
-normalised, so zero is the mean colour. All randomness comes from the generator.
+normalised, so zero is the mean colour. All randomness comes from the draw.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from basestone.core.contracts import Transform
+from basestone.core.contracts import Draw, Transform
 from basestone.core.registry import Fraction, NaturalInt, PositiveInt, Registry
 
 if TYPE_CHECKING:
     import torch
     from torch import Tensor
+
+
+_ODD = 0x9E3779B97F4A7C15 - 2**64  # 2⁶⁴ over the golden ratio, as a signed integer
 
 
 def pad_crop(*, padding: NaturalInt = 4, mode: Literal["reflect", "zero"] = "reflect") -> Transform:
@@ -24,13 +27,13 @@ def pad_crop(*, padding: NaturalInt = 4, mode: Literal["reflect", "zero"] = "ref
     fills with the mean colour.
     """
 
-    def transform(images: Tensor, generator: torch.Generator) -> Tensor:
+    def transform(images: Tensor, draw: Draw) -> Tensor:
         import torch
 
         n, _, height, width = images.shape
         padded = _padded(images, padding, mode)
         windows = padded.unfold(2, height, 1).unfold(3, width, 1).permute(0, 2, 3, 1, 4, 5)  # a view: no pixel is moved
-        down, right = torch.randint(2 * padding + 1, (2, n), generator=generator)
+        down, right = torch.randint(2 * padding + 1, (2, n), generator=draw.generator)
         return windows[torch.arange(n), down, right]
 
     return transform
@@ -51,13 +54,37 @@ def _padded(images: Tensor, padding: int, mode: str) -> Tensor:
 def flip(*, probability: Fraction = 0.5) -> Transform:
     """Mirror left and right with this probability, each image on its own."""
 
-    def transform(images: Tensor, generator: torch.Generator) -> Tensor:
+    def transform(images: Tensor, draw: Draw) -> Tensor:
         import torch
 
-        chosen = torch.rand(len(images), generator=generator) < probability
-        return torch.where(chosen[:, None, None, None], images.flip(-1), images)
+        return _mirrored(images, torch.rand(len(images), generator=draw.generator) < probability)
 
     return transform
+
+
+def alternating_flip() -> Transform:
+    """Mirror a random half of the images in the first epoch, the other half in the next, and so on in turn.
+
+    No image is seen the same way round twice running, so that two epochs hold both views of each (Jordan 2024,
+    arXiv:2404.00498, section 3.4). Which half an image belongs to depends on its position alone.
+    """
+
+    def transform(images: Tensor, draw: Draw) -> Tensor:
+        return _mirrored(images, (_coin(draw.positions) + draw.epoch) % 2 == 1)
+
+    return transform
+
+
+def _coin(positions: Tensor) -> Tensor:
+    """A fair bit for each position: two rounds of multiply and shift, as hash functions mix (int64 wraps around)."""
+    mixed = (positions + 1) * _ODD
+    return ((mixed ^ (mixed >> 31)) * _ODD >> 40) & 1
+
+
+def _mirrored(images: Tensor, chosen: Tensor) -> Tensor:
+    import torch
+
+    return torch.where(chosen[:, None, None, None], images.flip(-1), images)
 
 
 def cutout(*, size: PositiveInt = 8) -> Transform:
@@ -67,10 +94,10 @@ def cutout(*, size: PositiveInt = 8) -> Transform:
     paper: every pixel, the corners too, stays visible most of the time.
     """
 
-    def transform(images: Tensor, generator: torch.Generator) -> Tensor:
+    def transform(images: Tensor, draw: Draw) -> Tensor:
         n, _, height, width = images.shape
-        rows = _band(n, height, size, generator)
-        columns = _band(n, width, size, generator)
+        rows = _band(n, height, size, draw.generator)
+        columns = _band(n, width, size, draw.generator)
         hidden = rows[:, None, :, None] & columns[:, None, None, :]
         return images * ~hidden
 
@@ -86,4 +113,6 @@ def _band(n: int, length: int, size: int, generator: torch.Generator) -> Tensor:
     return (position >= start) & (position < start + size)
 
 
-TRANSFORMS: Registry[Transform] = Registry("transform", {"pad_crop": pad_crop, "flip": flip, "cutout": cutout})
+TRANSFORMS: Registry[Transform] = Registry(
+    "transform", {"pad_crop": pad_crop, "flip": flip, "alternating_flip": alternating_flip, "cutout": cutout}
+)

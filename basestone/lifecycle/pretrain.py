@@ -32,6 +32,7 @@ def _work(corridor: Corridor, stage: str, section: Pretrain, prepared: Manifest,
     from basestone.data.transforms import TRANSFORMS
     from basestone.measures.energy import EnergyMeter, training_cost
     from basestone.models.catalogue import INITS, MODELS
+    from basestone.models.initialise import from_data
     from basestone.models.model import analytic_flops, save_weights, training_flops
     from basestone.objectives.supervised import OBJECTIVES
     from basestone.reporting.attest import sign_files
@@ -43,6 +44,7 @@ def _work(corridor: Corridor, stage: str, section: Pretrain, prepared: Manifest,
     INITS.build(section.init, model, seed)
     augment = [TRANSFORMS.build(transform) for transform in section.augment]
     train = open_split(data, corridor.cache, "train", augment=augment)
+    from_data(model, train, seed)
     validation = open_split(data, corridor.cache, "validation") if "validation" in prepared.facts["counts"] else None
     objective = OBJECTIVES.build(section.objective)
     with EnergyMeter() as meter:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated
 
-from annotated_types import Len
+from annotated_types import Interval, Len
 
 from basestone.core.registry import (
     NaturalInt,
@@ -50,6 +50,26 @@ def small_cnn(
     with _own_randomness():
         module = SmallCNN(spec.channels, spec.num_classes, list(widths), blocks, drop_rate, standardize)
     return check_input(module, spec, "small_cnn", small_input=True)
+
+
+def whitened_cnn(
+    spec: ImageSpec,
+    *,
+    widths: Widths = [64, 256, 256],  # noqa: B006  as above
+    depth: Annotated[int, Interval(ge=2, le=8)] = 2,
+    scale: PositiveFloat = 1 / 9,
+) -> nn.Module:
+    """A network built for time to accuracy on 32-pixel images, after airbench (arXiv:2404.00498).
+
+    Its frozen first layer whitens patches of the training images; ``widths``: channels of each group, the resolution
+    halves in each; ``depth``: convolutions a group, the last one residual; ``scale``: multiplies the logits.
+    """
+    from basestone.models.own.whitened_cnn import WhitenedCNN
+    from basestone.models.stem import check_input
+
+    with _own_randomness():
+        module = WhitenedCNN(spec.channels, spec.num_classes, list(widths), depth, scale)
+    return check_input(module, spec, "whitened_cnn", small_input=True)
 
 
 def timm(
@@ -126,7 +146,19 @@ def truncated_normal(module: nn.Module, seed: int, *, std: PositiveFloat = 0.02)
     initialise.truncated_normal(module, seed, std=std)
 
 
-MODELS: Registry[nn.Module] = Registry("model", {"small_cnn": small_cnn, "timm": timm, "torchvision": torchvision})
+def dirac(module: nn.Module, seed: int) -> None:
+    """As default, but a convolution's first filters pass their inputs on: one for each (arXiv:2404.00498, section 3.1).
+
+    A layer with fewer outputs than inputs passes on the first of them.
+    """
+    from basestone.models import initialise
+
+    initialise.dirac(module, seed)
+
+
+MODELS: Registry[nn.Module] = Registry(
+    "model", {"small_cnn": small_cnn, "whitened_cnn": whitened_cnn, "timm": timm, "torchvision": torchvision}
+)
 
 INITS: Registry[None] = Registry(
     "init",
@@ -136,6 +168,7 @@ INITS: Registry[None] = Registry(
         "xavier": xavier,
         "orthogonal": orthogonal,
         "truncated_normal": truncated_normal,
+        "dirac": dirac,
     },
 )
 

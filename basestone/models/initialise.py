@@ -15,10 +15,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.conv import _ConvNd  # pyright: ignore[reportPrivateUsage]
 
+from basestone.core.contracts import BatchSource
 from basestone.core.errors import UsageError
-from basestone.core.seed import derive
+from basestone.core.seed import derive, numpy_generator
+from basestone.models.own.whitened_cnn import PatchWhitening
 
 WeightRule = Callable[[Tensor], object]
+WHITENED_SAMPLES = 5_000  # as airbench; 24 numbers are estimated from some 5 million patches
 _LAST_NORM = {"BasicBlock": "bn2", "Bottleneck": "bn3"}  # torchvision's residual blocks
 
 
@@ -50,6 +53,27 @@ def orthogonal(module: nn.Module, seed: int, *, gain: float) -> None:
 def truncated_normal(module: nn.Module, seed: int, *, std: float) -> None:
     """Normal of deviation ``std`` cut off at ±2 std."""
     _initialise(module, seed, lambda w: nn.init.trunc_normal_(w, std=std, a=-2 * std, b=2 * std))
+
+
+def dirac(module: nn.Module, seed: int) -> None:
+    """Each layer's own rule, then the identity in the first filters of convolutions that keep the resolution."""
+    default(module, seed)
+    kept = pretrained_layers(module)
+    with torch.no_grad():
+        for name, layer in module.named_modules():
+            if isinstance(layer, (nn.Conv1d, nn.Conv2d, nn.Conv3d)) and layer.groups == 1 and name not in kept:
+                nn.init.dirac_(layer.weight[: layer.in_channels])
+
+
+def from_data(module: nn.Module, train: BatchSource, seed: int) -> None:
+    """Lets the layers that start from statistics of their input read some training images, without augmentation.
+
+    Only a model that has such a layer reads any, and it may only be the first one: the images are the network's input.
+    """
+    layers = [layer for layer in module.modules() if isinstance(layer, PatchWhitening)]
+    if layers:
+        chosen = numpy_generator(seed, "whiten").permutation(len(train))[:WHITENED_SAMPLES]
+        layers[0].whiten(train.batch(chosen).inputs)
 
 
 def mark_pretrained(module: nn.Module, fresh: Iterable[str]) -> None:

@@ -173,7 +173,8 @@ class _Loop:
         started, state, options = time.monotonic(), self.state, self.options
         torch.manual_seed(derive(self.seed, "torch", state.step))
         chosen = positions(self.seed, len(self.train), options.batch_size, state.step)
-        batch = self.train.batch(chosen, torch_generator(self.seed, "augment", state.step))
+        draws, epoch = torch_generator(self.seed, "augment", state.step), state.step // self.steps_per_epoch
+        batch = self.train.batch(chosen, draws, epoch=epoch)
         self._backward(to_device(batch, self.device, options.channels_last))
         if options.clip_norm is not None:
             norm = nn.utils.clip_grad_norm_(self.parameters, options.clip_norm)

@@ -1,0 +1,59 @@
+"""A recorded sweep: trains a recipe once for each trial, on the training set alone, and appends what came out.
+
+    python benchmarks/sweep.py cifar10-fast --set data.split.validation=0.1 \
+        --trial stages.pretrain.fit.optimizer.lr=0.1 --trial stages.pretrain.fit.optimizer.lr=0.2
+
+A trial is one or more overrides, separated by spaces. Trials are judged by the validation split, which is cut from the
+training set; the test set is never read. Everything goes into ``benchmarks/results/sweep-<recipe>.json``; a trial that
+is there already is not run again, so that an interrupted sweep goes on.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import basestone as bst
+from basestone.core.artifact import write_json
+
+RESULTS = Path(__file__).parent / "results"
+
+
+def run_trial(recipe: str, overrides: list[str]) -> dict[str, Any]:
+    """The validation curve, the seconds and the speed of one training run."""
+    folder = Path(tempfile.mkdtemp(prefix="sweep-"))
+    try:
+        bst.run(recipe, overrides=overrides, out=folder, until="pretrain")
+        events = [json.loads(line) for line in (folder / "events.jsonl").read_text().splitlines()]
+        manifest = json.loads((folder / "stages" / "pretrain" / "manifest.json").read_text())
+    finally:
+        shutil.rmtree(folder)
+    curve = [{key: e[key] for key in ("step", "loss", "accuracy")} for e in events if e["event"] == "validation"]
+    speeds = [event["images_per_s"] for event in events if event["event"] == "epoch"]
+    return {"validation": curve, "wall_s": manifest["wall_s"], "images_per_s": speeds, "version": manifest["version"]}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("recipe")
+    parser.add_argument("--set", action="append", default=[], dest="always", metavar="PATH=VALUE")
+    parser.add_argument("--trial", action="append", default=[], metavar="OVERRIDES")
+    asked = parser.parse_args()
+    file = RESULTS / f"sweep-{Path(asked.recipe).stem}.json"
+    trials: list[dict[str, Any]] = json.loads(file.read_text()) if file.exists() else []
+    for text in asked.trial or [""]:
+        overrides = [*asked.always, *text.split()]
+        if any(trial["overrides"] == overrides for trial in trials):
+            continue
+        trials.append({"overrides": overrides, **run_trial(asked.recipe, overrides)})
+        write_json(file, trials)
+        last = trials[-1]
+        print(f"{last['validation'][-1]['accuracy']:.4f} in {last['wall_s']:.0f} s  {text}", flush=True)
+
+
+if __name__ == "__main__":
+    main()
