@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from basestone.lifecycle.compare import compare
     from basestone.lifecycle.doctor import doctor
     from basestone.lifecycle.plan import plan
+    from basestone.lifecycle.profile import profile
     from basestone.lifecycle.run import Run, run
     from basestone.lifecycle.selftest import selftest
     from basestone.lifecycle.verify import verify
@@ -27,12 +28,13 @@ _HOMES = {
     "compare": ("compare", "compare"),
     "doctor": ("doctor", "doctor"),
     "plan": ("plan", "plan"),
+    "profile": ("profile", "profile"),
     "run": ("run", "run"),
     "selftest": ("selftest", "selftest"),
     "verify": ("verify", "verify"),
 }
 
-__all__ = ["Run", "check", "compare", "doctor", "plan", "run", "selftest", "verify"]
+__all__ = ["Run", "check", "compare", "doctor", "plan", "profile", "run", "selftest", "verify"]
 
 
 def __getattr__(name: str) -> Any:

@@ -38,8 +38,19 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on s
 
 
 @app.command()
-def run(recipe: Recipe, set_: Set = None, out: Out = None, json_: Json = False) -> None:
+def run(
+    recipe: Recipe,
+    set_: Set = None,
+    out: Out = None,
+    profile: Annotated[
+        bool, typer.Option("--profile", help="Instead of running, show where a training step spends its time.")
+    ] = False,
+    json_: Json = False,
+) -> None:
     """Walk every stage: data, training, audit, signed report. Resumes; skips what is unchanged."""
+    if profile:
+        _profile(recipe, set_, out, json_)
+        return
     _walk(recipe, set_, out, json_, until=None)
 
 
@@ -76,6 +87,14 @@ def _walk(recipe: str, set_: list[str] | None, out: Path | None, as_json: bool, 
     summary = finished.summary()
     _print(summary, as_json, show_run)
     raise typer.Exit(0 if summary["outcome"] in (None, "met") else 1)
+
+
+def _profile(recipe: str, set_: list[str] | None, out: Path | None, as_json: bool) -> None:
+    from basestone.lifecycle.profile import profile
+    from basestone.reporting.show import show_profile
+    from basestone.tracking.progress import ProgressTracker
+
+    _print(profile(recipe, overrides=set_ or (), out=out, tracker=ProgressTracker()), as_json, show_profile)
 
 
 @app.command()

@@ -15,6 +15,7 @@ import warnings
 from pathlib import Path
 
 import torch
+from step_work import SGD, Images, Loop, Work, as_it_is
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -22,7 +23,6 @@ from basestone.core.batch import Batch
 from basestone.core.contracts import Loss
 from basestone.training.loop import fit
 from basestone.training.options import FitOptions
-from step_work import SGD, Images, Loop, Work, as_it_is
 
 OFFLINE = {
     "HF_HUB_OFFLINE": "1",
@@ -56,7 +56,7 @@ def bare(model: nn.Module, images: Images, work: Work) -> None:
         optimizer.step()
 
 
-def basestone(model: nn.Module, images: Images, work: Work) -> None:
+def ours(model: nn.Module, images: Images, work: Work) -> None:
     """With all the bookkeeping of ``fit``, which cannot be turned off; its one checkpoint follows the last request."""
     sgd = {"kind": "sgd", **SGD, "decay_norm_and_bias": True}
     values = {"epochs": 1, "batch_size": work.batch, "precision": work.precision, "channels_last": True}
@@ -172,7 +172,6 @@ PEERS: dict[str, tuple[tuple[str, ...], Loop]] = {
 def installed_peers() -> dict[str, Loop]:
     """The peers that can be imported; of each other one, a line on how to get it."""
     os.environ.update(OFFLINE)  # before the first import, which is when they read it
-    warnings.filterwarnings("ignore")  # about workers that would help, epochs without a log, and the like
     found: dict[str, Loop] = {}
     for name, (packages, loop) in PEERS.items():
         try:
@@ -181,5 +180,16 @@ def installed_peers() -> dict[str, Loop]:
         except ImportError as missing:
             print(f"skipped: {name} ({missing}). To compare with it: pip install {' '.join(packages)}")
         else:
-            found[name] = loop
+            found[name] = quiet(loop)
     return found
+
+
+def quiet(loop: Loop) -> Loop:
+    """Without the warnings about workers that would help, epochs that log nothing, and the like."""
+
+    def run(model: nn.Module, images: Images, work: Work) -> None:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            loop(model, images, work)
+
+    return run

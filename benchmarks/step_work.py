@@ -30,9 +30,11 @@ class Work:
 
     @property
     def total(self) -> int:
+        """Steps that are made."""
         return SETTLING + self.steps
 
     def autocast(self) -> torch.autocast | nullcontext[None]:
+        """bf16 where it is asked for."""
         return torch.autocast("cpu", dtype=torch.bfloat16) if self.precision == "bf16" else nullcontext()
 
 

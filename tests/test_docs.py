@@ -44,6 +44,7 @@ def test_there_are_pages_to_look_at() -> None:
         "README.md",
         "docs/recipe.md",
         "docs/run-directory.md",
+        "docs/speed.md",
         "docs/verdicts.md",
     ]
 

@@ -7,12 +7,14 @@ import shutil
 from typing import Any
 
 from basestone.lifecycle.environment import cache_folder, describe_environment, keys_folder
+from basestone.lifecycle.threads import pin_threads
 
 EXTRAS = {"track": ("tensorboard", "wandb")}
 
 
 def doctor() -> dict[str, Any]:
     """Versions, cores, bf16 support, measured peaks in FLOP/s, free disk, missing extras. Takes a few seconds."""
+    pin_threads()
     import torch
 
     from basestone.measures.machine import peaks
@@ -21,7 +23,6 @@ def doctor() -> dict[str, Any]:
     cache = cache_folder()
     existing = next(path for path in (cache, *cache.parents) if path.exists())
     return describe_environment() | {
-        "threads": torch.get_num_threads(),
         "bf16": supports_bf16(),
         "accelerator": str(torch.accelerator.current_accelerator()) if torch.accelerator.is_available() else "none",
         "peaks_flops": peaks(),

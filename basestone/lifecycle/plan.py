@@ -47,8 +47,13 @@ def plan(
 
 
 def as_trained(section: Pretrain) -> Audit:
-    """An audit in the arithmetic of the training."""
-    return Audit(precision=section.fit.precision, channels_last=section.fit.channels_last)
+    """An audit in the arithmetic of the training; what training will measure is taken from the hardware here."""
+    from basestone.training.precision import supports_bf16
+
+    precision = section.fit.precision
+    if precision == "auto":
+        precision = "bf16" if supports_bf16() else "fp32"
+    return Audit(precision=precision, channels_last=section.fit.channels_last)
 
 
 def untrained(corridor: Corridor, section: Pretrain, audit: Audit) -> Subject:

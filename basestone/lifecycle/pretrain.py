@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from basestone.core.artifact import Manifest, read_json, write_json
 from basestone.core.spec import ImageSpec
 from basestone.lifecycle.keys import signing_key
 from basestone.lifecycle.stage import Corridor, perform
 from basestone.recipe.schema import Pretrain
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from basestone.core.contracts import Objective
+    from basestone.data.dataset import ImageSplit
 
 
 def pretrain(corridor: Corridor, stage: str, section: Pretrain, made: dict[str, Manifest]) -> Manifest:
@@ -25,18 +32,24 @@ def pretrain(corridor: Corridor, stage: str, section: Pretrain, made: dict[str, 
     )
 
 
-def _work(corridor: Corridor, stage: str, section: Pretrain, prepared: Manifest, folder: Path) -> dict[str, Any]:
-    import numpy as np
+@dataclass(frozen=True, kw_only=True)
+class Assembly:
+    """Everything that a pre-training stage trains with, before its first step."""
 
+    model: nn.Module
+    spec: ImageSpec
+    train: ImageSplit
+    validation: ImageSplit | None
+    objective: Objective
+
+
+def assemble(corridor: Corridor, section: Pretrain, prepared: Manifest) -> Assembly:
+    """Builds the model, initialises it, opens the data and the objective."""
     from basestone.data.dataset import open_split
     from basestone.data.transforms import TRANSFORMS
-    from basestone.measures.energy import EnergyMeter, training_cost
     from basestone.models.catalogue import INITS, MODELS
     from basestone.models.initialise import from_data
-    from basestone.models.model import analytic_flops, save_weights, training_flops
     from basestone.objectives.supervised import OBJECTIVES
-    from basestone.reporting.attest import sign_files
-    from basestone.training.loop import fit
 
     data, seed = corridor.folder.stage(prepared.stage), corridor.recipe.seed
     spec = ImageSpec.from_json(read_json(data / "card.json")["spec"])
@@ -47,24 +60,42 @@ def _work(corridor: Corridor, stage: str, section: Pretrain, prepared: Manifest,
     from_data(model, train, seed)
     validation = open_split(data, corridor.cache, "validation") if "validation" in prepared.facts["counts"] else None
     objective = OBJECTIVES.build(section.objective)
+    return Assembly(model=model, spec=spec, train=train, validation=validation, objective=objective)
+
+
+def _work(corridor: Corridor, stage: str, section: Pretrain, prepared: Manifest, folder: Path) -> dict[str, Any]:
+    import numpy as np
+
+    from basestone.measures.energy import EnergyMeter, training_cost
+    from basestone.models.model import analytic_flops, save_weights, training_flops
+    from basestone.reporting.attest import sign_files
+    from basestone.training.loop import fit
+
+    parts = assemble(corridor, section, prepared)
     with EnergyMeter() as meter:
         result = fit(
-            model,
-            train,
-            validation,
-            objective,
+            parts.model,
+            parts.train,
+            parts.validation,
+            parts.objective,
             section.fit,
-            seed=seed,
+            seed=corridor.recipe.seed,
             folder=folder,
             tracker=corridor.tracker,
             stage=stage,
             identity=prepared.digest,
         )
-    save_weights(model, folder / "model.safetensors")
-    description = {"model": section.model.model_dump(mode="json"), "spec": spec.to_json(), "task": corridor.recipe.task}
-    write_json(folder / "model.json", description)
-    counted = training_flops(model, objective, train.batch(np.arange(2)))
-    analytic = analytic_flops(model, spec.input_shape, training=True)
+    save_weights(parts.model, folder / "model.safetensors")
+    spec, task = parts.spec.to_json(), corridor.recipe.task
+    write_json(folder / "model.json", {"model": section.model.model_dump(mode="json"), "spec": spec, "task": task})
+    counted = training_flops(parts.model, parts.objective, parts.train.batch(np.arange(2)))
+    analytic = analytic_flops(parts.model, parts.spec.input_shape, training=True)
     write_json(folder / "cost.json", training_cost(counted, analytic, result.samples_seen, result.wall_s, meter))
     sign_files(folder, ["model.safetensors", "model.json"], signing_key(corridor.keys))
-    return {"steps": result.steps, "samples_seen": result.samples_seen, "stopped_early": result.stopped_early}
+    return {
+        "steps": result.steps,
+        "samples_seen": result.samples_seen,
+        "stopped_early": result.stopped_early,
+        "precision": result.precision,
+        "compiled": result.compiled,
+    }

@@ -20,6 +20,7 @@ from basestone.lifecycle.prepare import prepare
 from basestone.lifecycle.pretrain import pretrain
 from basestone.lifecycle.report import report
 from basestone.lifecycle.stage import Corridor, locked
+from basestone.lifecycle.threads import pin_threads
 from basestone.recipe.load import LoadedRecipe, resolved_yaml
 
 DOORS = {"pretrain": pretrain, "audit": audit, "report": report}
@@ -95,6 +96,8 @@ def corridor_for(
     """Opens the run folder for this process alone and connects whoever listens."""
     from basestone.tracking import open_trackers
 
+    pin_threads()
+    os.environ.setdefault("KINETO_LOG_LEVEL", "99")  # torch's profiler talks on stderr otherwise
     recipe = loaded.recipe
     folder = RunFolder(out or Path(os.environ.get("BASESTONE_RUNS", "runs")) / recipe.name)
     with locked(folder, recipe.name):

@@ -80,7 +80,7 @@ def training_facts(view: ReportView) -> list[Fact]:
     augment = ", ".join(section_text(item) for item in stage.get("augment", []))
     rows.append(Fact(say("augment"), both(augment) if augment else say("none")))
     rows += [_fact(key, section_text(fit[key])) for key in ("optimizer", "schedule") if key in fit]
-    rows += [_fact(key, str(fit[key])) for key in ("precision", "batch_size") if key in fit]
+    rows += [_fact(key, str(made.get(key, fit[key]))) for key in ("precision", "batch_size") if key in fit]
     rows += [_fact(key, count(made[key])) for key in ("steps", "samples_seen") if key in made]
     if "stopped_early" in made:
         rows.append(Fact(say("stopped_early"), say("yes" if made["stopped_early"] else "no")))

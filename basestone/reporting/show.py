@@ -14,6 +14,7 @@ from basestone.reporting.numbers import duration, prefixed, quantity
 from basestone.reporting.terminal import STYLES, verdict_table
 
 NARROW, WIDE = 90, 130  # columns
+TOP_OPERATORS = 10
 
 
 def show_run(summary: Mapping[str, Any], width: int) -> RenderableType:
@@ -64,6 +65,34 @@ def _plan_table(stage: str, plan: Mapping[str, Any], width: int) -> Table:
             prefixed(row["bytes"], "B") if row["bytes"] else "–",
         ]
         table.add_row(*cells[: len(table.columns)])
+    return table
+
+
+def show_profile(found: Mapping[str, Any], width: int) -> RenderableType:
+    """Where a training step goes: bars of its parts, then the operators that cost most; the trace's place last."""
+    parts: list[RenderableType] = []
+    for stage, step in found["stages"].items():
+        reached, peak = step["flops_per_s"], step["peaks"][step["precision"]]
+        summary = f"{step['images_per_s']:.1f} images/s, {duration(step['step_s'])} a step of {step['batch_size']} "
+        parts.append(Text(f"{stage:8} {summary}({step['precision']}, {step['threads']} threads)"))
+        against = f"{prefixed(reached, 'FLOP/s')} of {prefixed(peak, 'FLOP/s')}, the peak of a 3×3 convolution"
+        parts.append(Text(f"reached  {reached / peak:.0%}: {against}, forward and backward"))
+        shares = {part: seconds / sum(step["parts_s"].values()) for part, seconds in step["parts_s"].items()}
+        parts.append(_shares("part of a step", shares, width))
+        parts.append(_shares("operator", dict(list(step["operators"].items())[:TOP_OPERATORS]), width))
+    parts.append(Text(f"trace    {found['run']}/profile/*.trace.json, for https://ui.perfetto.dev or chrome://tracing"))
+    return Group(*parts)
+
+
+def _shares(heading: str, shares: Mapping[str, float], width: int) -> Table:
+    table = _table()
+    table.add_column(heading, no_wrap=True)
+    table.add_column("share", justify="right")
+    table.add_column("")
+    longest = max(shares.values())
+    for name, share in shares.items():
+        bar = "█" * round(share / longest * max(10, width - 60))
+        table.add_row(name.replace("_", " "), f"{share:.1%}", bar)
     return table
 
 

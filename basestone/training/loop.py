@@ -10,9 +10,11 @@ import time
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -28,11 +30,12 @@ from basestone.training.meter import Meter
 from basestone.training.optim import OPTIMIZERS
 from basestone.training.options import FitOptions
 from basestone.training.order import positions, steps_per_epoch
-from basestone.training.precision import autocast
+from basestone.training.precision import Precision, autocast
 from basestone.training.predict import device_of, evaluate, to_device
 from basestone.training.schedule import SCHEDULES
 from basestone.training.signals import stop_requests
 from basestone.training.state import TrainingState
+from basestone.training.tuning import tuned
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,7 +43,8 @@ class FitResult:
     """What a run took and came to; the curves are in its events.
 
     ``best_validation`` and ``last_validation``: ``{"step", "loss", "accuracy"}``, None without validation data.
-    ``wall_s`` and ``train_s`` (without evaluation and checkpoints) add up over every attempt that was resumed.
+    ``wall_s`` and ``train_s`` (without evaluation and checkpoints) add up over every attempt that was resumed;
+    ``precision`` and ``compiled`` are what was used, where the recipe said ``auto`` too.
     """
 
     steps: int
@@ -51,6 +55,8 @@ class FitResult:
     last_validation: dict[str, Any] | None
     wall_s: float
     train_s: float
+    precision: Precision
+    compiled: bool
 
 
 def fit(
@@ -81,7 +87,7 @@ def fit(
         Diverged: a loss, gradient or weight is not finite; the last good checkpoint is kept.
         ArtifactError: the checkpoints belong to something else.
     """
-    loop = _Loop(model, train, validation, objective, options, seed, folder / "checkpoints", tracker, stage, identity)
+    loop = _Loop(model, train, validation, objective, options, seed, folder, tracker, stage, identity)
     if should_stop is not None:
         return loop.run(should_stop)
     with stop_requests() as asked:
@@ -103,22 +109,30 @@ class _Loop:
         identity: str,
     ) -> None:
         self.model, self.train, self.validation, self.objective = model, train, validation, objective
-        self.options, self.seed, self.folder, self.tracker, self.stage = options, seed, folder, tracker, stage
+        self.seed, self.folder, self.tracker, self.stage = seed, folder / "checkpoints", tracker, stage
         self.device = device_of(model)
         self.steps_per_epoch = steps_per_epoch(len(train), options.batch_size)
         self.max_steps = options.max_steps or (options.epochs or 0) * self.steps_per_epoch
         self.micro_batch = math.ceil(options.batch_size / options.accumulate)
         if options.channels_last:
             model.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+        self.options = tuned(options, model, objective, partial(self._sample, options), self.max_steps, folder)
+        self.precision: Precision = "bf16" if self.options.precision == "bf16" else "fp32"
+        self.forward = cast("nn.Module", torch.compile(model)) if self.options.compile else model
         self.optimizer = OPTIMIZERS.build(options.optimizer, model)
         self.schedule = SCHEDULES.build(options.schedule, self.optimizer, self.max_steps)
         self.parameters = [parameter for group in self.optimizer.param_groups for parameter in group["params"]]
         average = None if options.ema_decay is None else Average(model, options.ema_decay)
         self.state = TrainingState(model, self.optimizer, average, Convergence(options.early_stop))
-        self.meter = Meter(self.state, tracker, stage, self.max_steps, self.steps_per_epoch, folder)
-        says = options.model_dump(mode="json", exclude={"checkpoint_every", "keep_checkpoints"})
+        self.meter = Meter(self.state, tracker, stage, self.max_steps, self.steps_per_epoch, self.folder)
+        says = self.options.model_dump(mode="json", exclude={"checkpoint_every", "keep_checkpoints"})
         sizes = [len(train), 0 if validation is None else len(validation)]
         self.identity = digest_of({"options": says, "seed": seed, "sizes": sizes, "caller": identity})
+
+    def _sample(self, options: FitOptions, count: int) -> Batch:
+        """At most ``count`` samples as a step would see them, to measure with."""
+        batch = self.train.batch(np.arange(min(count, len(self.train))), torch_generator(self.seed, "probe"))
+        return to_device(batch, self.device, options.channels_last)
 
     def run(self, should_stop: Callable[[], bool]) -> FitResult:
         saved = self._resume()
@@ -195,8 +209,9 @@ class _Loop:
         totals: list[Tensor] = []
         count = 0
         for part in parts:
-            with autocast(self.options.precision, self.device):
-                loss = self.objective(self.model, part)
+            whole = len(part) == self.micro_batch  # a smaller last batch would be compiled anew, for one step an epoch
+            with autocast(self.precision, self.device):
+                loss = self.objective(self.forward if whole else self.model, part)
             (loss.total / (loss.count if len(parts) == 1 else len(batch))).backward()
             totals.append(loss.total.detach())
             count += loss.count
@@ -213,7 +228,7 @@ class _Loop:
                 validation,
                 self.objective,
                 batch_size=self.micro_batch,
-                precision=options.precision,
+                precision=self.precision,
                 channels_last=options.channels_last,
             )
         self.state.convergence.observe(self.meter.validated(found.loss, found.accuracy))
@@ -243,6 +258,8 @@ class _Loop:
             last_validation=state.convergence.last or None,
             wall_s=state.wall_s + time.monotonic() - self.clock,
             train_s=state.train_s,
+            precision=self.precision,
+            compiled=self.forward is not self.model,
         )
 
 

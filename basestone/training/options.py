@@ -34,7 +34,12 @@ class FitOptions(Strict):
     accumulate: PositiveInt = Field(default=1, description="Micro-batches a step; the result equals the full batch's.")
     optimizer: OptimizerSection
     schedule: ScheduleSection
-    precision: Literal["fp32", "bf16"] = Field(default="fp32", description="bf16: autocast, weights stay fp32.")
+    precision: Literal["fp32", "bf16", "auto"] = Field(
+        default="fp32", description="bf16: autocast, weights stay fp32; auto: bf16 where it measures 10 % faster."
+    )
+    compile: bool | Literal["auto"] = Field(
+        default=False, description="torch.compile; auto: where it is predicted, and then measured, to save time."
+    )
     channels_last: bool = False
     clip_norm: PositiveFloat | None = None
     ema_decay: OpenFraction | None = Field(default=None, description="Ship an exponential moving average of weights.")

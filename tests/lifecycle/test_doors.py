@@ -10,6 +10,7 @@ from rich.console import Console
 from small_recipe import SMALL
 
 import basestone as bst
+from basestone.core.artifact import read_json
 from basestone.core.errors import RecipeError, UsageError
 from basestone.lifecycle.check import load_checked
 from basestone.lifecycle.forecast import sample_sizes
@@ -24,6 +25,7 @@ from basestone.reporting.show import (
     show_matrix,
     show_models,
     show_plan,
+    show_profile,
     show_rows,
 )
 
@@ -55,6 +57,21 @@ def test_sizes_are_bounded_by_what_there_is():
     sizes = sample_sizes(section, {"train": 1000, "test": 359})
     assert sizes["clean_test"] == 100 and sizes["clean_train"] == 1000
     assert sizes["corrupted"] == 100 and sizes["replay"] == 100 and sizes["duplicates"] == 359
+
+
+def test_a_profile_says_where_a_step_goes_and_leaves_the_run_alone(finished):
+    before = {path: path.read_bytes() for path in finished.folder.path.rglob("*") if path.is_file()}
+    found = bst.profile(finished.folder.path)
+    step = found["stages"]["pretrain"]
+    assert step["batch_size"] == 32 and step["steps"] >= 8
+    assert sum(step["parts_s"].values()) > 0 and step["flops_per_s"] < step["peaks"]["fp32"]
+    # 2 × MAC of the digits' network, forward and backward, by the clause's own count, times the speed
+    cost = read_json(finished.folder.stage("pretrain") / "cost.json")
+    assert step["flops_per_s"] == pytest.approx(step["images_per_s"] * cost["flops_counted"] / cost["samples_seen"])
+    assert (finished.folder.path / "profile" / "pretrain.trace.json").stat().st_size > 10_000
+    assert all(path.read_bytes() == content for path, content in before.items() if path.name != ".lock")
+    text = _text(show_profile(found, 100))
+    assert all(part in text for part in ("input", "forward", "backward", "optimizer", "of a step", "reached"))
 
 
 def test_a_run_compared_with_itself_differs_in_nothing(pristine):

@@ -26,7 +26,7 @@ class ToySource:
     def __len__(self):
         return len(self.targets)
 
-    def batch(self, positions, generator=None):
+    def batch(self, positions, generator=None, *, epoch=0):
         self.asked.append(positions)
         images = self.images[torch.from_numpy(positions)]
         if generator is not None:
@@ -94,3 +94,16 @@ def weights_of(model):
 
 def equal(left, right):
     return left.keys() == right.keys() and all(torch.equal(left[name], right[name]) for name in left)
+
+
+class Clock:
+    """A clock that only moves when it is told to, so that a test of timing does not depend on the machine's load."""
+
+    def __init__(self):
+        self.now = 0.0
+
+    def __call__(self):
+        return self.now
+
+    def sleep(self, seconds):
+        self.now += seconds

@@ -1,7 +1,7 @@
 """A network built for time to accuracy on small images: whitened patches, identity-like layers, few of them.
 
-After Keller Jordan, "94% on CIFAR-10 in 3.29 Seconds on a Single GPU" 2024 (arXiv:2404.00498): a frozen first layer that
-whitens 2×2 patches, three groups of convolutions that each halve the resolution, a scaled linear head.
+After Keller Jordan, "94% on CIFAR-10 in 3.29 Seconds on a Single GPU" 2024 (arXiv:2404.00498): a frozen first layer
+that whitens 2×2 patches, three groups of convolutions that each halve the resolution, a scaled linear head.
 Differs: the bias of the first layer is trained throughout, batch norm keeps its weight, and the last convolution of
 every group is a residual branch (there only in the deepest of the paper's networks).
 """
