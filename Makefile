@@ -27,12 +27,19 @@ lint: setup
 	$(BIN)/basedpyright
 	$(BIN)/lint-imports
 
-bench: setup
+bench: .venv/.installed-bench
 	@set -e; for file in benchmarks/bench_*.py; do echo "== $$file"; $(BIN)/python $$file; done
 
+.venv/.installed-bench: .venv/.installed benchmarks/requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r benchmarks/requirements.lock
+	@touch $@
+
+COMPILE := $(UV) pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-header
+
 lock: $(UV)
-	$(UV) pip compile --quiet --universal --generate-hashes --all-extras --python-version 3.11 --no-header \
-		-c constraints.txt -o requirements.lock pyproject.toml requirements-build.in
+	$(COMPILE) --extra all --extra dev -c constraints.txt -o requirements.lock pyproject.toml requirements-build.in
+	$(COMPILE) --extra all --extra dev --extra bench -c requirements.lock -o benchmarks/requirements.lock \
+		pyproject.toml requirements-build.in
 
 $(UV):
 	$(PYTHON) -m venv build/tools

@@ -28,8 +28,6 @@ import numpy as np
 import torch
 from rich.console import Console
 from rich.table import Table
-from separate_tools import NOTES, TOOLS, Found, Job, Pictures, missing, run_tools
-from side_by_side import alternate, folder_of, framed, options, publish, ratios
 from torchvision import transforms as tv
 
 import basestone as bst
@@ -43,6 +41,8 @@ from basestone.lifecycle.environment import cache_folder
 from basestone.lifecycle.restore import restore
 from basestone.recipe.schema import Audit
 from basestone.reporting.svg import INK, SERIES
+from separate_tools import NOTES, TOOLS, Found, Job, Pictures, missing, run_tools
+from side_by_side import alternate, folder_of, framed, options, publish, ratios
 
 CLAIM = 0.25
 OURS, REST = "Basestone", "forecast, measures, verdicts"
@@ -55,7 +55,7 @@ RECORDS = {  # which of our records serve which part of the tools' work; calibra
     "corruptions": ["corrupted"],
     "latency": ["latency"],
     "operations": ["training_cost"],
-    "energy and memory": ["inference_cost"],
+    "memory": ["inference_cost"],
     "files": ["artifacts", "signature"],
     "replay": ["replay"],
 }

@@ -16,7 +16,6 @@ from typing import Any
 import numpy as np
 import torch
 from PIL import Image
-from side_by_side import alternate, folder_of, machine, options, publish, rates, ratio_chart, ratios, table
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 from torchvision import transforms as tv
@@ -24,6 +23,7 @@ from torchvision import transforms as tv
 from basestone.core.spec import ImageSpec
 from basestone.data.image_split import ImageSplit
 from basestone.data.transforms import cutout, flip, pad_crop
+from side_by_side import alternate, folder_of, machine, options, publish, rates, ratio_chart, ratios, table
 
 MEAN, STD = (0.49, 0.48, 0.45), (0.25, 0.24, 0.26)
 OURS = "Basestone"

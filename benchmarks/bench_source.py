@@ -22,13 +22,13 @@ import altair as alt
 import torch
 from rich.console import Console
 from rich.progress import track
-from side_by_side import RESULTS, Spread, folder_of, framed, log_axis, machine, options, publish, spread
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 from torchvision import models
 from torchvision import transforms as tv
 
 from basestone.reporting.svg import INK, SERIES
+from side_by_side import RESULTS, Spread, folder_of, framed, log_axis, machine, options, publish, spread
 
 EPOCHS, IMAGES, BLOCK, TARGET = 25, 50_000, 10, 0.9
 OURS = RESULTS / "cifar10-fast.json"

@@ -17,9 +17,6 @@ from importlib import metadata
 
 import numpy as np
 import torch
-from loops import PEERS, bare, installed_peers, objective, ours
-from side_by_side import alternate, folder_of, machine, options, publish, rates, ratio_chart, ratios, spread, table
-from step_work import Images, Work, network, step_seconds
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -27,6 +24,9 @@ from basestone.core.batch import Batch
 from basestone.core.spec import ImageSpec
 from basestone.data.image_split import ImageSplit
 from basestone.data.transforms import cutout, flip, pad_crop
+from loops import PEERS, bare, installed_peers, objective, ours
+from side_by_side import alternate, folder_of, machine, options, publish, rates, ratio_chart, ratios, spread, table
+from step_work import Images, Work, network, step_seconds
 
 BARE, OURS = "bare PyTorch", "Basestone fit"
 SPEC = ImageSpec(

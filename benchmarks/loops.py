@@ -15,7 +15,6 @@ import warnings
 from pathlib import Path
 
 import torch
-from step_work import SGD, Images, Loop, Work, as_it_is
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -23,6 +22,7 @@ from basestone.core.batch import Batch
 from basestone.core.contracts import Loss
 from basestone.training.loop import fit
 from basestone.training.options import FitOptions
+from step_work import SGD, Images, Loop, Work, as_it_is
 
 OFFLINE = {
     "HF_HUB_OFFLINE": "1",

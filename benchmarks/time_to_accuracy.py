@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 import altair as alt
-from side_by_side import INK, SERIES, folder_of, framed, options, publish
 
 import basestone as bst
 from basestone.core.run import RunFolder
@@ -25,6 +24,7 @@ from basestone.lifecycle.environment import cache_folder
 from basestone.lifecycle.restore import restore
 from basestone.measures.interval import wilson
 from basestone.training.predict import predict
+from side_by_side import INK, SERIES, folder_of, framed, options, publish
 
 
 def train(recipe: str, seed: int, overrides: list[str], out: Path) -> dict[str, Any]:

@@ -7,7 +7,9 @@ normalised, so zero is the mean colour. All randomness comes from the draw.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from annotated_types import Len
 
 from basestone.core.contracts import Draw, Transform
 from basestone.core.registry import Fraction, NaturalInt, PositiveInt, Registry
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
+Sides = Annotated[list[PositiveInt], Len(min_length=1)]
 
 _ODD = 0x9E3779B97F4A7C15 - 2**64  # 2⁶⁴ over the golden ratio, as a signed integer
 
@@ -87,6 +90,25 @@ def _mirrored(images: Tensor, chosen: Tensor) -> Tensor:
     return torch.where(chosen[:, None, None, None], images.flip(-1), images)
 
 
+def progressive_resize(*, sides: Sides) -> Transform:
+    """Shrink the images of epoch e to ``sides[e]`` pixels a side; after the list they are as they are.
+
+    Convolutions cost as much as there are pixels, and early epochs learn what small images show as well (progressive
+    resizing, fastai's DAWNBench entry 2018; Tan & Le 2021, arXiv:2104.00298, section 4). Needs a network that takes any
+    size. Bilinear, antialiased; a side that is no smaller than the image's changes nothing.
+    """
+
+    def transform(images: Tensor, draw: Draw) -> Tensor:
+        from torch.nn.functional import interpolate
+
+        side = sides[draw.epoch] if draw.epoch < len(sides) else max(images.shape[-2:])
+        if side >= max(images.shape[-2:]):
+            return images
+        return interpolate(images, size=(side, side), mode="bilinear", antialias=True)
+
+    return transform
+
+
 def cutout(*, size: PositiveInt = 8) -> Transform:
     """Set one square of ``size`` × ``size`` pixels an image to the mean colour (DeVries & Taylor 2017).
 
@@ -114,5 +136,12 @@ def _band(n: int, length: int, size: int, generator: torch.Generator) -> Tensor:
 
 
 TRANSFORMS: Registry[Transform] = Registry(
-    "transform", {"pad_crop": pad_crop, "flip": flip, "alternating_flip": alternating_flip, "cutout": cutout}
+    "transform",
+    {
+        "pad_crop": pad_crop,
+        "flip": flip,
+        "alternating_flip": alternating_flip,
+        "progressive_resize": progressive_resize,
+        "cutout": cutout,
+    },
 )

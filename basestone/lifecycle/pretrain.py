@@ -67,7 +67,7 @@ def _work(corridor: Corridor, stage: str, section: Pretrain, prepared: Manifest,
     import numpy as np
 
     from basestone.measures.energy import EnergyMeter, training_cost
-    from basestone.models.model import analytic_flops, save_weights, training_flops
+    from basestone.models.model import save_weights, whole_training_flops
     from basestone.reporting.attest import sign_files
     from basestone.training.loop import fit
 
@@ -88,9 +88,8 @@ def _work(corridor: Corridor, stage: str, section: Pretrain, prepared: Manifest,
     save_weights(parts.model, folder / "model.safetensors")
     spec, task = parts.spec.to_json(), corridor.recipe.task
     write_json(folder / "model.json", {"model": section.model.model_dump(mode="json"), "spec": spec, "task": task})
-    counted = training_flops(parts.model, parts.objective, parts.train.batch(np.arange(2)))
-    analytic = analytic_flops(parts.model, parts.spec.input_shape, training=True)
-    write_json(folder / "cost.json", training_cost(counted, analytic, result.samples_seen, result.wall_s, meter))
+    flops = whole_training_flops(parts.model, parts.objective, parts.train.batch(np.arange(2)), result.shapes)
+    write_json(folder / "cost.json", training_cost(*flops, result.samples_seen, result.wall_s, meter))
     sign_files(folder, ["model.safetensors", "model.json"], signing_key(corridor.keys))
     return {
         "steps": result.steps,

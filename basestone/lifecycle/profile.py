@@ -21,12 +21,13 @@ def profile(
 ) -> dict[str, Any]:
     """Seconds of a step by part, each operator's share, FLOP/s reached and the machine's peak, by stage.
 
-    Nothing that a stage made is touched; ``profile/<stage>.json`` and a Chrome trace (``.trace.json``) are written into the run folder.
+    Nothing that a stage made is touched; ``profile/<stage>.json`` and a Chrome trace (``.trace.json``) are written into
+    the run folder.
     """
     import numpy as np
 
     from basestone.measures.machine import training_peaks
-    from basestone.models.model import training_flops
+    from basestone.models.model import whole_training_flops
     from basestone.training.profile import profile_steps
 
     loaded = load_checked(recipe, overrides)
@@ -35,7 +36,6 @@ def profile(
         for stage, section in corridor.recipe.stages.items():
             if isinstance(section, Pretrain):
                 parts, folder = assemble(corridor, section, made), corridor.folder.path / "profile"
-                flops = training_flops(parts.model, parts.objective, parts.train.batch(np.arange(2)))
                 step = profile_steps(
                     parts.model,
                     parts.train,
@@ -44,6 +44,8 @@ def profile(
                     seed=corridor.recipe.seed,
                     trace=folder / f"{stage}.trace.json",
                 )
+                pair = parts.train.batch(np.arange(2))
+                flops, _ = whole_training_flops(parts.model, parts.objective, pair, {step.input_shape: 1})
                 speed = {"flops_per_s": flops * step.images_per_s, "peaks": training_peaks()}
                 found[stage] = asdict(step) | {"batch_size": section.fit.batch_size, **speed}
                 write_json(folder / f"{stage}.json", found[stage])

@@ -13,10 +13,14 @@ from collections.abc import Iterable
 from pathlib import Path
 
 SIBLINGS = "topology/thread_siblings_list"
+BINDINGS = ("OMP_PROC_BIND", "GOMP_CPU_AFFINITY", "KMP_AFFINITY")
 
 
 def pin_threads() -> int:
-    """Sets and returns the number of threads: ``OMP_NUM_THREADS`` where the user (or torchrun) set it."""
+    """Sets and returns the number of threads: ``OMP_NUM_THREADS`` where the user (or torchrun) set it.
+
+    Where the user binds threads to CPUs, the main thread's affinity mask no longer says what there is: all CPUs count.
+    """
     named = os.environ.get("OMP_NUM_THREADS", "")
     count = int(named) if named.isdecimal() and int(named) > 0 else usable_cores()
     os.environ["OMP_NUM_THREADS"] = str(count)  # read by OpenMP when torch is first imported
@@ -31,7 +35,8 @@ def usable_cores(cpus: Path = Path("/sys/devices/system/cpu"), quota: Path = Pat
 
 
 def _allowed() -> Iterable[int]:
-    if hasattr(os, "sched_getaffinity"):
+    bound = any(os.environ.get(name) for name in BINDINGS)
+    if hasattr(os, "sched_getaffinity") and not bound:
         return os.sched_getaffinity(0)
     return range(os.cpu_count() or 1)
 

@@ -76,7 +76,7 @@ class EnergyMeter:
 def training_cost(
     flops_counted: int, flops_analytic: int, samples_seen: int, wall_s: float, meter: EnergyMeter
 ) -> dict[str, Any]:
-    """The fact ``training_cost``; FLOPs are given for one sample in training.
+    """The fact ``training_cost``; FLOPs are those of the whole training.
 
     ``wall_s`` covers every attempt of a run that was interrupted, the meter only the last one: the energy is then
     scaled by time, and its method says so.
@@ -84,8 +84,8 @@ def training_cost(
     share = wall_s / meter.wall_s
     resumed = share > 1.02  # the meter also sees what surrounds the fit
     return {
-        "flops_counted": flops_counted * samples_seen,
-        "flops_analytic": flops_analytic * samples_seen,
+        "flops_counted": flops_counted,
+        "flops_analytic": flops_analytic,
         "samples_seen": samples_seen,
         "wall_s": wall_s,
         "energy_j": meter.joules * (share if resumed else 1.0),

@@ -8,8 +8,8 @@ second, independent count. Weights are safetensors: nothing is ever unpickled.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,15 @@ from basestone.core.errors import ArtifactError
 from basestone.models.flops import analytic_flops
 from basestone.models.meta import meta_copy, meta_input
 
-__all__ = ["ModelCost", "analytic_flops", "describe", "load_weights", "save_weights", "training_flops"]
+__all__ = [
+    "ModelCost",
+    "analytic_flops",
+    "describe",
+    "load_weights",
+    "save_weights",
+    "training_flops",
+    "whole_training_flops",
+]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,6 +70,21 @@ def training_flops(module: nn.Module, objective: Objective, batch: Batch) -> int
     twin = meta_copy(module, training=True)
     shapes = Batch(inputs=batch.inputs.to("meta"), targets=batch.targets.to("meta"), index=batch.index)
     return _counted(lambda: objective(twin, shapes).total.backward()) // len(batch)
+
+
+def whole_training_flops(
+    module: nn.Module, objective: Objective, batch: Batch, shapes: Mapping[tuple[int, ...], int]
+) -> tuple[int, int]:
+    """FLOPs of a whole run, by PyTorch's counter and by our own, from the samples that it saw of each input shape.
+
+    ``batch`` holds two samples or more; only its targets matter.
+    """
+    counted = analytic = 0
+    for shape, samples in shapes.items():
+        sized = replace(batch, inputs=meta_input(shape, len(batch)))
+        counted += samples * training_flops(module, objective, sized)
+        analytic += samples * analytic_flops(module, shape, training=True)
+    return counted, analytic
 
 
 def save_weights(module: nn.Module, path: Path) -> None:

@@ -42,6 +42,7 @@ from basestone.training.tuning import tuned
 class FitResult:
     """What a run took and came to; the curves are in its events.
 
+    ``shapes``: samples seen by the shape of their input, as augmentation may change it during a run.
     ``best_validation`` and ``last_validation``: ``{"step", "loss", "accuracy"}``, None without validation data.
     ``wall_s`` and ``train_s`` (without evaluation and checkpoints) add up over every attempt that was resumed;
     ``precision`` and ``compiled`` are what was used, where the recipe said ``auto`` too.
@@ -50,6 +51,7 @@ class FitResult:
     steps: int
     epochs: float
     samples_seen: int
+    shapes: dict[tuple[int, ...], int]
     stopped_early: bool
     best_validation: dict[str, Any] | None
     last_validation: dict[str, Any] | None
@@ -199,7 +201,7 @@ class _Loop:
         self.optimizer.zero_grad(set_to_none=True)
         if state.average is not None:
             state.average.update(state.step)
-        state.step, state.samples_seen = state.step + 1, state.samples_seen + len(batch)
+        state.saw(batch.inputs)
         state.train_s += time.monotonic() - started
         return lr
 
@@ -253,6 +255,7 @@ class _Loop:
             steps=state.step,
             epochs=state.step / self.steps_per_epoch,
             samples_seen=state.samples_seen,
+            shapes=dict(state.shapes),
             stopped_early=state.convergence.reached and state.step < self.max_steps,
             best_validation=state.convergence.best or None,
             last_validation=state.convergence.last or None,

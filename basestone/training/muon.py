@@ -34,14 +34,12 @@ class Muon(Optimizer):
         momentum: float,
         nesterov: bool,
         newton_schulz_steps: int,
-        fixed_norm: bool,
         adamw_lr: float,
         adamw_betas: tuple[float, float],
     ) -> None:
-        """``hidden`` and ``others`` are torch parameter groups; ``fixed_norm``: see ``_fix_norm``."""
+        """``hidden`` and ``others`` are torch parameter groups."""
         self._adamw = AdamW(others, lr=adamw_lr, betas=adamw_betas, fused=True) if others else None
         defaults = {"lr": lr, "momentum": momentum, "nesterov": nesterov, "newton_schulz_steps": newton_schulz_steps}
-        defaults["fixed_norm"] = fixed_norm
         marked = [group | {"orthogonalise": True} for group in hidden]
         marked += [group | {"orthogonalise": False} for group in (self._adamw.param_groups if self._adamw else [])]
         super().__init__(marked, defaults)
@@ -62,8 +60,6 @@ class Muon(Optimizer):
         return loss
 
     def _step_hidden(self, parameter: Tensor, grad: Tensor, group: dict[str, Any]) -> None:
-        if group["fixed_norm"]:
-            _fix_norm(parameter)
         state = self.state[parameter]
         if not state:
             state["momentum_buffer"] = torch.zeros_like(parameter)
@@ -73,15 +69,6 @@ class Muon(Optimizer):
         scale = max(1.0, update.size(0) / update.size(1)) ** 0.5
         parameter.mul_(1 - group["lr"] * group["weight_decay"])
         parameter.add_(update.view(parameter.shape), alpha=-group["lr"] * scale)
-
-
-def _fix_norm(parameter: Tensor) -> None:
-    """Scales a weight of m outputs to the Frobenius norm √m.
-
-    Where normalisation follows, a weight's length does not matter to the network, but it divides the learning rate:
-    left alone it grows with every step. As in airbench (arXiv:2404.00498, its Muon variant).
-    """
-    parameter.mul_(parameter.size(0) ** 0.5 / parameter.norm().clamp(min=1e-7))
 
 
 def orthogonalise(matrix: Tensor, steps: int) -> Tensor:

@@ -78,7 +78,6 @@ def muon(
     momentum: OpenFraction = 0.95,
     nesterov: bool = True,
     newton_schulz_steps: PositiveInt = 5,
-    fixed_norm: bool = False,
     weight_decay: NonNegativeFloat = 0.0,
     adamw_lr: PositiveFloat = 1e-3,
     adamw_beta1: OpenFraction = 0.9,
@@ -88,8 +87,7 @@ def muon(
     """Orthogonalised momentum for hidden weights (Keller Jordan 2024), AdamW with its own rate for all others.
 
     Hidden is what has at least two axes and is neither the first such parameter (the stem), nor the last (the head),
-    nor an embedding. A convolution kernel counts as a matrix out × (in·height·width). ``fixed_norm`` rescales each of
-    them before every step, for networks that normalise after every hidden layer.
+    nor an embedding. A convolution kernel counts as a matrix out × (in·height·width).
     """
     from basestone.training.muon import Muon
 
@@ -105,7 +103,6 @@ def muon(
         momentum=momentum,
         nesterov=nesterov,
         newton_schulz_steps=newton_schulz_steps,
-        fixed_norm=fixed_norm,
         adamw_lr=adamw_lr,
         adamw_betas=(adamw_beta1, adamw_beta2),
     )

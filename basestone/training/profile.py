@@ -38,13 +38,15 @@ class StepProfile:
     """One training step: the median over ``steps``, without the first 3.
 
     ``parts_s``: wall seconds by part, in the order of a step; ``operators``: the share (0–1) of each operator in all
-    operators' own time, the largest first. ``bookkeeping`` is what the loop adds of its own.
+    operators' own time, the largest first. ``bookkeeping`` is what the loop adds of its own; ``input_shape``: what one
+    sample looked like in most of these steps.
     """
 
     step_s: float
     parts_s: dict[str, float]
     operators: dict[str, float]
     images_per_s: float
+    input_shape: tuple[int, ...]
     precision: Precision
     threads: int
     steps: int
@@ -113,6 +115,7 @@ def profile_steps(
         parts_s=parts,
         operators=_operators(found),
         images_per_s=options.batch_size / step_s,
+        input_shape=max(result.shapes, key=lambda shape: result.shapes[shape]),
         precision=result.precision,
         threads=torch.get_num_threads(),
         steps=len(rows),

@@ -5,7 +5,7 @@ Sample order, augmentation, dropout and learning rate are pure functions of the 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -24,7 +24,8 @@ class TrainingState:
     """What changes from step to step. ``step`` counts the finished ones.
 
     ``wall_s`` and ``train_s`` (evaluation and checkpoints left out) add up over all attempts; ``epoch_loss`` is the sum
-    over ``epoch_count`` samples since the epoch began.
+    over ``epoch_count`` samples since the epoch began. ``shapes``: samples seen by their input's shape, as some
+    augmentations change it.
     """
 
     model: nn.Module
@@ -37,6 +38,7 @@ class TrainingState:
     train_s: float = 0.0
     epoch_loss: float = 0.0
     epoch_count: int = 0
+    shapes: dict[tuple[int, ...], int] = field(default_factory=dict)
 
     def tensors(self) -> dict[str, Tensor]:
         """``model.<name>``, ``ema.<name>``, ``optimizer.<parameter>/<key>``."""
@@ -58,7 +60,8 @@ class TrainingState:
             if not isinstance(value, Tensor)
         }
         counters = {name: getattr(self, name) for name in COUNTERS}
-        return {"counters": counters, "convergence": self.convergence.to_json(), "optimizer": plain}
+        shapes = [[*shape, count] for shape, count in self.shapes.items()]
+        return {"counters": counters, "shapes": shapes, "convergence": self.convergence.to_json(), "optimizer": plain}
 
     @torch.no_grad()
     def restore(self, tensors: dict[str, Tensor], scalars: dict[str, Any]) -> None:
@@ -76,8 +79,15 @@ class TrainingState:
             tensor.copy_(kept[name])
         self._restore_optimizer(tensors, scalars["optimizer"])
         self.convergence.load(scalars["convergence"])
+        self.shapes = {tuple(shape): count for *shape, count in scalars["shapes"]}
         for name in COUNTERS:
             setattr(self, name, scalars["counters"][name])
+
+    def saw(self, inputs: Tensor) -> None:
+        """Counts one more step, on N samples."""
+        shape = tuple(inputs.shape[1:])
+        self.step, self.samples_seen = self.step + 1, self.samples_seen + len(inputs)
+        self.shapes[shape] = self.shapes.get(shape, 0) + len(inputs)
 
     def _restore_optimizer(self, tensors: dict[str, Tensor], plain: dict[str, Any]) -> None:
         parameters = dict(self.model.named_parameters())

@@ -3,6 +3,7 @@ from collections import Counter
 from itertools import pairwise
 
 import pytest
+
 from side_by_side import Spread, alternate, publish, rates, ratio_chart, ratios, spread, turns
 
 SIDES = ["a", "b", "c", "d", "e"]

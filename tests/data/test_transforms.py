@@ -3,10 +3,11 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 
 from basestone.core.contracts import Draw
 from basestone.core.seed import torch_generator
-from basestone.data.transforms import TRANSFORMS, alternating_flip, cutout, flip, pad_crop
+from basestone.data.transforms import TRANSFORMS, alternating_flip, cutout, flip, pad_crop, progressive_resize
 
 ALL = [pad_crop(padding=2), pad_crop(padding=2, mode="zero"), flip(), cutout(size=4)]
 
@@ -108,3 +109,16 @@ def test_alternating_flips_begin_with_a_half_that_position_alone_decides():
     order = torch.randperm(2000, generator=torch_generator(1))
     shuffled = Draw(generator=torch_generator(9), epoch=0, positions=order)
     assert torch.equal((transform(images[order], shuffled) != images[order]).flatten(1).any(1), first[order])
+
+
+def test_progressive_resize_follows_its_list_and_then_leaves_the_images_alone():
+    images, transform = batch(n=4, h=8, w=8), progressive_resize(sides=[4, 6, 8])
+    assert [transform(images, draw(0, epoch=epoch, n=4)).shape[-1] for epoch in range(5)] == [4, 6, 8, 8, 8]
+    assert torch.equal(transform(images, draw(0, epoch=3, n=4)), images)
+
+
+def test_halving_equals_pillows_antialiased_bilinear():
+    images = batch(n=1, c=1, h=8, w=8)
+    ours = progressive_resize(sides=[4])(images, draw(0, n=1))[0, 0].numpy()
+    theirs = np.asarray(Image.fromarray(images[0, 0].numpy()).resize((4, 4), Image.Resampling.BILINEAR))
+    np.testing.assert_allclose(ours, theirs, atol=1e-6)

@@ -54,3 +54,13 @@ def test_torch_computes_with_the_pinned_number_whether_it_is_imported_before_or_
     made = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True)
     cores = threads.usable_cores()
     assert made.stdout.strip() == (expected or f"{cores} {cores}")
+
+
+def test_bound_threads_do_not_make_the_machine_look_smaller(monkeypatch):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0}, raising=False)
+    monkeypatch.setattr(os, "cpu_count", lambda: 6)
+    for name in threads.BINDINGS:
+        monkeypatch.delenv(name, raising=False)
+    assert list(threads._allowed()) == [0]
+    monkeypatch.setenv("GOMP_CPU_AFFINITY", "0-5")
+    assert len(list(threads._allowed())) == 6

@@ -75,9 +75,9 @@ def test_the_peak_is_that_of_the_stretch():
 def test_the_cost_of_a_resumed_run_covers_its_earlier_attempts(tmp_path):
     meter = EnergyMeter(tmp_path)
     meter.joules, meter.method, meter.wall_s, meter.peak_memory_bytes = 120.0, "estimated", 10.0, 7
-    whole = training_cost(6, 5, 100, 9.9, meter)
+    whole = training_cost(600, 500, 100, 9.9, meter)
     assert (whole["flops_counted"], whole["flops_analytic"]) == (600, 500)
     assert whole["energy_j"] == 120.0 and whole["energy_method"] == "estimated"
-    resumed = training_cost(6, 5, 100, 25.0, meter)  # the meter saw the last 10 of 25 seconds
+    resumed = training_cost(600, 500, 100, 25.0, meter)  # the meter saw the last 10 of 25 seconds
     assert resumed["energy_j"] == pytest.approx(300.0)
     assert resumed["energy_method"] == "estimated; scaled by 2.50 for earlier attempts"

@@ -12,7 +12,14 @@ from torch.utils.flop_counter import FlopCounterMode
 from basestone.core.batch import Batch
 from basestone.core.contracts import Loss
 from basestone.core.errors import ArtifactError
-from basestone.models.model import analytic_flops, describe, load_weights, save_weights, training_flops
+from basestone.models.model import (
+    analytic_flops,
+    describe,
+    load_weights,
+    save_weights,
+    training_flops,
+    whole_training_flops,
+)
 
 
 def by_hand():
@@ -61,6 +68,13 @@ def test_training_by_hand():
     assert training_flops(by_hand(), total, batch((3, 6, 6))) == hand
     assert training_flops(by_hand(), total, batch((3, 6, 6), 5)) == hand
     assert analytic_flops(by_hand(), (3, 6, 6), training=True) == hand
+
+
+def test_a_whole_training_counts_every_sample_at_its_own_size():
+    """One 3×3 convolution 3→4 with padding, then the mean: forward and weight gradient of 27 · 4 · pixels MAC."""
+    model = nn.Sequential(nn.Conv2d(3, 4, 3, padding=1), nn.AdaptiveAvgPool2d(1), nn.Flatten())
+    hand = sum(samples * 2 * 2 * 27 * 4 * side**2 for side, samples in ((8, 10), (4, 5)))
+    assert whole_training_flops(model, total, batch((3, 8, 8)), {(3, 8, 8): 10, (3, 4, 4): 5}) == (hand, hand)
 
 
 def test_training_of_a_head_costs_only_its_gradient():

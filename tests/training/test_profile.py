@@ -83,7 +83,7 @@ def test_operators_are_shares_the_largest_first(tmp_path):
     step = profiled(tmp_path)
     assert 0.5 < sum(step.operators.values()) <= 1 + 1e-9
     assert list(step.operators.values()) == sorted(step.operators.values(), reverse=True)
-    assert step.steps >= WARM_UP and step.precision == "fp32"
+    assert step.steps >= WARM_UP and step.precision == "fp32" and step.input_shape == (1, 6, 6)
 
 
 def test_the_trace_opens_in_a_viewer(tmp_path):

@@ -4,8 +4,10 @@ import json
 import multiprocessing
 import random
 import signal
+from dataclasses import replace
 
 import pytest
+import torch
 from safetensors.torch import load_file
 from training_toys import ListTracker, ToySource, cross_entropy, equal, options, toy_net, weights_of
 from training_worker import OPTIMIZERS, attempt, stop, train
@@ -47,6 +49,33 @@ def test_after_kill_9_the_final_weights_are_those_of_the_unbroken_run(tmp_path, 
         for clock in ("wall_s", "train_s"):
             assert state["scalars"]["counters"].pop(clock) > 0
     assert states[0] == states[1]  # counters, best validation and the digest of all tensors, the optimizer's included
+
+
+class Growing(ToySource):
+    """Images that are smaller in the first epoch, and a model's worth of them is cut for the rest."""
+
+    def batch(self, positions, generator=None, *, epoch=0):
+        found = super().batch(positions, generator, epoch=epoch)
+        return replace(found, inputs=found.inputs[..., :4]) if epoch == 0 else found
+
+
+class Pooled(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.head = torch.nn.Linear(1, 3)
+
+    def forward(self, x):
+        return self.head(x.mean((2, 3)))
+
+
+def test_the_shapes_that_were_seen_are_counted_over_all_attempts(tmp_path):
+    """50 samples in batches of 16: the first epoch's 50 are narrow, the second's are whole; stopped after step 6."""
+    asked = iter([False] * 5 + [True])
+    arguments = Pooled(), Growing(), None, cross_entropy, options(epochs=2)
+    where = {"seed": 0, "folder": tmp_path, "tracker": ListTracker()}
+    with pytest.raises(Stopped):
+        fit(*arguments, **where, should_stop=lambda: next(asked))
+    assert fit(*arguments, **where).shapes == {(1, 6, 4): 50, (1, 6, 6): 50}
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
