@@ -4,37 +4,47 @@
         --trial stages.pretrain.fit.optimizer.lr=0.1 --trial stages.pretrain.fit.optimizer.lr=0.2
 
 A trial is one or more overrides, separated by spaces. Trials are judged by the validation split, which is cut from the
-training set; the test set is never read. Everything goes into ``benchmarks/results/sweep-<recipe>.json``; a trial that
-is there already is not run again, so that an interrupted sweep goes on.
+training set; the test set is never read. Everything goes into ``benchmarks/results/sweep-<recipe>.json``, each trial
+with all that its training was told; one that is there already is not run again, so that an interrupted sweep goes on.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import shutil
 import tempfile
 from pathlib import Path
 from typing import Any
 
 import basestone as bst
 from basestone.core.artifact import write_json
+from basestone.core.run import RunFolder
 
 RESULTS = Path(__file__).parent / "results"
 
 
+def told(recipe: str, overrides: list[str]) -> dict[str, Any]:
+    """All that a trial's training depends on, defaults written out."""
+    loaded = bst.check(recipe, overrides).recipe
+    return {"seed": loaded.seed, "data": loaded.data.model_dump(mode="json", include={"split", "limit"})} | {
+        name: section.model_dump(mode="json") for name, section in loaded.stages.items() if section.kind == "pretrain"
+    }
+
+
 def run_trial(recipe: str, overrides: list[str]) -> dict[str, Any]:
     """The validation curve, the seconds and the speed of one training run."""
-    folder = Path(tempfile.mkdtemp(prefix="sweep-"))
-    try:
-        bst.run(recipe, overrides=overrides, out=folder, until="pretrain")
-        events = [json.loads(line) for line in (folder / "events.jsonl").read_text().splitlines()]
-        manifest = json.loads((folder / "stages" / "pretrain" / "manifest.json").read_text())
-    finally:
-        shutil.rmtree(folder)
+    with tempfile.TemporaryDirectory(prefix="sweep-") as name:
+        made = bst.run(recipe, overrides=overrides, out=Path(name), until="pretrain")
+        return outcome(made.folder)
+
+
+def outcome(run: RunFolder) -> dict[str, Any]:
+    """What a finished training left in its events and its manifest."""
+    events = [json.loads(line) for line in run.events.read_text().splitlines()]
     curve = [{key: e[key] for key in ("step", "loss", "accuracy")} for e in events if e["event"] == "validation"]
     speeds = [event["images_per_s"] for event in events if event["event"] == "epoch"]
-    return {"validation": curve, "wall_s": manifest["wall_s"], "images_per_s": speeds, "version": manifest["version"]}
+    (wall_s,) = (manifest.wall_s for manifest in run.manifests().values() if manifest.kind == "pretrain")
+    return {"validation": curve, "wall_s": wall_s, "images_per_s": speeds}
 
 
 def main() -> None:
@@ -47,9 +57,10 @@ def main() -> None:
     trials: list[dict[str, Any]] = json.loads(file.read_text()) if file.exists() else []
     for text in asked.trial or [""]:
         overrides = [*asked.always, *text.split()]
-        if any(trial["overrides"] == overrides for trial in trials):
+        asks = told(asked.recipe, overrides)
+        if any(trial["told"] == asks for trial in trials):
             continue
-        trials.append({"overrides": overrides, **run_trial(asked.recipe, overrides)})
+        trials.append({"told": asks, **run_trial(asked.recipe, overrides)})
         write_json(file, trials)
         last = trials[-1]
         print(f"{last['validation'][-1]['accuracy']:.4f} in {last['wall_s']:.0f} s  {text}", flush=True)

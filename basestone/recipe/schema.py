@@ -5,7 +5,7 @@ Torch-free, as ``check`` and ``schema`` must answer at once and on machines that
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 
 from pydantic import Field
 
@@ -26,6 +26,7 @@ else:
     TrackerSection = TRACKERS.union()
     TransformSection = TRANSFORMS.union()
 
+PARTIAL = "Partial"
 NAME_PATTERN = r"^[a-z0-9][a-z0-9._-]*$"
 Name = Annotated[
     str, Field(pattern=NAME_PATTERN, max_length=64, description="lower-case letters, digits, '.', '_', '-'")
@@ -104,9 +105,23 @@ class Recipe(Strict):
 def json_schema() -> dict[str, Any]:
     """The JSON Schema (2020-12) of a recipe file, for editors: with ``extends``, and stages whose id is their kind.
 
-    A recipe that extends another may leave out what the base says at the top; deeper gaps an editor cannot judge.
+    A recipe that extends another may leave out whatever the base says, at any depth: nothing is required of it.
     """
-    schema = Recipe.model_json_schema()
+    whole = _of_a_file(Recipe.model_json_schema())
+    partial = _loosened(whole)
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "Basestone recipe",
+        "type": "object",
+        "$defs": {**whole.pop("$defs"), **{f"{PARTIAL}{name}": part for name, part in partial.pop("$defs").items()}},
+        "if": {"required": ["extends"]},
+        "then": partial,
+        "else": whole,
+    }
+
+
+def _of_a_file(schema: dict[str, Any]) -> dict[str, Any]:
+    """The schema of a recipe as it is written: with ``extends``, and no ``kind`` where the stage's id says it."""
     extends = {"type": "string", "description": "The recipe that this one changes: a path or a shipped example."}
     properties: dict[str, Any] = {"extends": extends, **schema["properties"]}
     named: dict[str, Any] = properties["stages"].pop("patternProperties")
@@ -120,11 +135,21 @@ def json_schema() -> dict[str, Any]:
         "additionalProperties": explicit,
         "propertyNames": {"pattern": NAME_PATTERN, "maxLength": 64},
     }
-    return schema | {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": "Basestone recipe",
-        "properties": properties,
-        "required": [],
-        "if": {"not": {"required": ["extends"]}},
-        "then": {"required": schema["required"]},
-    }
+    return schema | {"properties": properties}
+
+
+def _loosened(schema: Any) -> Any:
+    """The same without requirements; one of several then may fit more than once, and references go to such parts."""
+    if isinstance(schema, list):
+        return [_loosened(item) for item in cast("list[Any]", schema)]
+    if not isinstance(schema, dict):
+        return schema
+    loose: dict[str, Any] = {}
+    for key, value in cast("dict[str, Any]", schema).items():
+        if key == "if":
+            loose[key] = value
+        elif key == "$ref":
+            loose[key] = value.replace("#/$defs/", f"#/$defs/{PARTIAL}")
+        elif key not in ("required", "discriminator"):
+            loose["anyOf" if key == "oneOf" else key] = _loosened(value)
+    return loose

@@ -63,7 +63,7 @@ def test_a_profile_says_where_a_step_goes_and_leaves_the_run_alone(finished):
     before = {path: path.read_bytes() for path in finished.folder.path.rglob("*") if path.is_file()}
     found = bst.profile(finished.folder.path)
     step = found["stages"]["pretrain"]
-    assert step["batch_size"] == 32 and step["steps"] >= 8
+    assert step["batch_size"] == 64 and step["steps"] >= 8
     assert sum(step["parts_s"].values()) > 0 and step["flops_per_s"] < step["peaks"]["fp32"]
     # 2 × MAC of the digits' network, forward and backward, by the clause's own count, times the speed
     cost = read_json(finished.folder.stage("pretrain") / "cost.json")

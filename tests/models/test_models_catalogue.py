@@ -86,7 +86,7 @@ def test_the_schema_refuses_what_makes_no_network():
     for fault in faulty:
         with pytest.raises(ValidationError):
             check(fault)
-    assert set(INITS) == {"default", "kaiming", "xavier", "orthogonal", "truncated_normal"}
+    assert set(INITS) == {"default", "kaiming", "xavier", "orthogonal", "truncated_normal", "dirac"}
 
 
 @pytest.mark.parametrize(

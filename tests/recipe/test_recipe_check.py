@@ -58,7 +58,7 @@ r.yaml:8: data.limit.trian: unknown key 'trian'. Did you mean 'train'?
 r.yaml:11: stages.pretrain.model.name: must be given: text.
 r.yaml:11: stages.pretrain.model.small_input: must be true or false; got 'yes'. Write true.
 r.yaml:12: stages.pretrain.objectiv: unknown key 'objectiv'. Did you mean 'objective'?
-r.yaml:14: stages.pretrain.augment.0.kind: must be given. Known: cutout, flip, pad_crop.
+r.yaml:14: stages.pretrain.augment.0.kind: must be given. Known: alternating_flip, cutout, flip, pad_crop, progressive_resize.
 r.yaml:15: stages.pretrain.augment.1: must be a mapping; got 'flip'. Write {kind: flip}.
 r.yaml:17: stages.pretrain.fit.epochs: must be a whole number greater than 0, or null; got '3'. Remove the quotes.
 r.yaml:18: stages.pretrain.fit.batch_size: must be a whole number greater than 0; got 100.0. Write 100.

@@ -32,6 +32,21 @@ def test_the_examples_are_valid_as_they_are_written(name: str, validator: Draft2
     assert [error.message for error in validator.iter_errors(as_written(name))] == []
 
 
+def test_a_recipe_that_extends_another_may_leave_out_anything_and_still_not_misspell_it(
+    validator: Draft202012Validator,
+) -> None:
+    fits = {"extends": "digits", "stages": {"pretrain": {"fit": {"optimizer": {"lr": 0.1}}}}}
+    assert list(validator.iter_errors(fits)) == []
+    for fault in (
+        {"extends": "digits", "stages": {"pretrain": {"fit": {"epoch": 3}}}},
+        {"extends": "digits", "stages": {"pretrain": {"fit": {"epochs": 0}}}},
+        {"extends": "digits", "stages": {"pretrain": {"fit": {"optimizer": {"rate": 0.1}}}}},
+        {"extends": "digits", "sede": 1},
+    ):
+        assert list(validator.iter_errors(fault)), fault
+    assert list(validator.iter_errors({"stages": fits["stages"]}))  # without a base it is no recipe
+
+
 @pytest.mark.parametrize(
     ("path", "value"),
     [
