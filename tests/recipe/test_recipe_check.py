@@ -64,7 +64,7 @@ r.yaml:17: stages.pretrain.fit.epochs: must be a whole number greater than 0, or
 r.yaml:18: stages.pretrain.fit.batch_size: must be a whole number greater than 0; got 100.0. Write 100.
 r.yaml:19: stages.pretrain.fit.optimizer.lr: must be a number greater than 0; got 0.
 r.yaml:20: stages.pretrain.fit.schedule.warmup_steps: must be a whole number at least 0; got 3.5.
-r.yaml:21: stages.pretrain.fit.precision: must be one of 'fp32', 'bf16'; got 'fp23'. Did you mean 'fp32'?
+r.yaml:21: stages.pretrain.fit.precision: must be one of 'fp32', 'bf16', 'auto'; got 'fp23'. Did you mean 'fp32'?
 r.yaml:22: stages.audti.kind: must be given. Did you mean 'audit'?
 r.yaml:25: stages.audit.declare.GEN-1: must be a number or a mapping; got 'high'.
 r.yaml:27: stages.audit.waive.0.owner: must be text of at least 3 characters; got 'me'.
@@ -73,7 +73,7 @@ r.yaml:28: stages.audit.samples.latency_runs: must be a whole number at least 29
 r.yaml:29: stages.Report: a name must be lower-case letters, digits, '.', '_' or '-', beginning with a letter or \
 digit; got 'Report'.
 r.yaml:30: trackng: unknown key 'trackng'. Did you mean 'tracking'?
-"""
+"""  # noqa: E501
 
 SOUND = """\
 schema_version: 1
