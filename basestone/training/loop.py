@@ -26,6 +26,7 @@ from basestone.core.seed import derive, torch_generator
 from basestone.training.checkpoint import load_checkpoint, save_checkpoint
 from basestone.training.convergence import Convergence
 from basestone.training.ema import Average
+from basestone.training.memory import freed_memory_kept
 from basestone.training.meter import Meter
 from basestone.training.optim import OPTIMIZERS
 from basestone.training.options import FitOptions
@@ -90,9 +91,7 @@ def fit(
         ArtifactError: the checkpoints belong to something else.
     """
     loop = _Loop(model, train, validation, objective, options, seed, folder, tracker, stage, identity)
-    if should_stop is not None:
-        return loop.run(should_stop)
-    with stop_requests() as asked:
+    with freed_memory_kept(), nullcontext(should_stop) if should_stop else stop_requests() as asked:
         return loop.run(asked)
 
 
