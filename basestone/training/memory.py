@@ -1,8 +1,8 @@
 """Freed tensors stay with the process while it trains.
 
 A step frees and asks again for the same large blocks. glibc hands blocks above a threshold back to the kernel at once,
-and the kernel clears every page anew before it gives it out: 7 to 19 % of a step here, of ResNet-18 and smaller networks.
-Here the allocator keeps what is freed, until the training is over.
+and the kernel clears every page anew before it gives it out: 7 to 19 % of a step on two cores, of ResNet-18 and of
+smaller networks. Here the allocator keeps what is freed, until the training is over.
 """
 
 from __future__ import annotations
