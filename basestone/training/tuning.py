@@ -28,7 +28,7 @@ from basestone.training.precision import Precision, autocast
 PROBED_SAMPLES = 64
 ROUNDS = 3
 WORTH = 1.1  # bf16 has 8 bits of mantissa: it must be this much faster to be chosen
-COMPILE_S = 60.0  # what compiling a forward and a backward graph takes at the least; measured on ResNet-18, two cores
+COMPILE_S = 60.0  # assumed: the least that compiling a forward and a backward graph takes on a few cores
 PRODUCTS = ("convolution", "mm", "linear", "attention", "onednn", "mkldnn", "bmm")
 
 FILE = "tuning.json"
