@@ -19,8 +19,7 @@ from typing import Any
 import basestone as bst
 from basestone.core.artifact import write_json
 from basestone.core.run import RunFolder
-
-RESULTS = Path(__file__).parent / "results"
+from side_by_side import RESULTS
 
 
 def told(recipe: str, overrides: list[str]) -> dict[str, Any]:
@@ -40,10 +39,9 @@ def run_trial(recipe: str, overrides: list[str]) -> dict[str, Any]:
 
 def outcome(run: RunFolder) -> dict[str, Any]:
     """What a finished training left in its events and its manifest."""
-    events = [json.loads(line) for line in run.events.read_text().splitlines()]
-    curve = [{key: e[key] for key in ("step", "loss", "accuracy")} for e in events if e["event"] == "validation"]
-    speeds = [event["images_per_s"] for event in events if event["event"] == "epoch"]
-    (wall_s,) = (manifest.wall_s for manifest in run.manifests().values() if manifest.kind == "pretrain")
+    curve = [{key: e[key] for key in ("step", "loss", "accuracy")} for e in run.read_events(event="validation")]
+    speeds = [event["images_per_s"] for event in run.read_events(event="epoch")]
+    wall_s = run.manifests()[run.stage_of_kind("pretrain")].wall_s
     return {"validation": curve, "wall_s": wall_s, "images_per_s": speeds}
 
 

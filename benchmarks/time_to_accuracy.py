@@ -10,7 +10,6 @@ the validation split, which is cut from the training set.
 
 from __future__ import annotations
 
-import json
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -31,7 +30,7 @@ def train(recipe: str, seed: int, overrides: list[str], out: Path) -> dict[str, 
     """One run from nothing to a test accuracy."""
     made = bst.run(recipe, overrides=[*overrides, f"seed={seed}"], out=out, until="pretrain")
     manifests = made.stages
-    (stage,) = (name for name, manifest in manifests.items() if manifest.kind == "pretrain")
+    stage = made.folder.stage_of_kind("pretrain")
     correct, count = score(made.folder, stage)
     interval = wilson(correct, count)
     return {
@@ -57,12 +56,10 @@ def score(run: RunFolder, stage: str) -> tuple[int, int]:
 
 def curve(run: RunFolder) -> list[dict[str, float]]:
     """The validation's accuracy by seconds since the first step."""
-    events = [json.loads(line) for line in run.events.read_text().splitlines()]
-    (begun,) = (event["time"] for event in events if event["event"] == "fit")
+    (begun,) = (event["time"] for event in run.read_events(event="fit"))
     return [
         {"step": event["step"], "seconds": event["time"] - begun, "loss": event["loss"], "accuracy": event["accuracy"]}
-        for event in events
-        if event["event"] == "validation"
+        for event in run.read_events(event="validation")
     ]
 
 

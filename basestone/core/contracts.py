@@ -35,7 +35,7 @@ class Transform(Protocol):
     """A random change of a batch of images."""
 
     def __call__(self, images: Tensor, draw: Draw) -> Tensor:
-        """N×C×H×W float32 normalised images to images of the same shape; zero is the mean colour."""
+        """N×C×H×W float32 normalised images to as many of one shape, as a rule the same; zero is the mean colour."""
         ...
 
 

@@ -28,8 +28,10 @@ from basestone.core.contracts import BatchSource, Loss, Objective
 from basestone.training.loop import FitResult, fit
 from basestone.training.options import FitOptions
 from basestone.training.precision import Precision
+from basestone.training.tuning import operator_shares
 
 WARM_UP, STEPS = 3, 10
+NEGLIGIBLE = 0.002
 PARTS = ("input", "to_device", "forward", "backward", "optimizer", "bookkeeping")
 
 
@@ -113,7 +115,7 @@ def profile_steps(
     return StepProfile(
         step_s=step_s,
         parts_s=parts,
-        operators=_operators(found),
+        operators={key: share for key, share in operator_shares(found).items() if share > NEGLIGIBLE},
         images_per_s=options.batch_size / step_s,
         input_shape=max(result.shapes, key=lambda shape: result.shapes[shape]),
         precision=result.precision,
@@ -153,9 +155,3 @@ def _parts(step: dict[str, float]) -> dict[str, float]:
     """With micro-batches, ``forward`` holds all forward passes and all backward passes but the last."""
     order = ("begin", "batch", "arrived", "loss", "gradients", "stepped", "end")
     return {part: step[b] - step[a] for part, a, b in zip(PARTS, order[:-1], order[1:], strict=True)}
-
-
-def _operators(found: profile) -> dict[str, float]:
-    own = {event.key: event.self_cpu_time_total for event in found.key_averages()}
-    total = sum(own.values())
-    return {key: time / total for key, time in sorted(own.items(), key=lambda item: -item[1]) if time > 0.002 * total}

@@ -146,6 +146,11 @@ def outside_products(work: Callable[[], None]) -> float:
     """The share (0–1) of the operators' own time that is not convolution, matrix product or attention."""
     with profile(activities=[ProfilerActivity.CPU]) as found:
         work()
+    return 1 - sum(share for key, share in operator_shares(found).items() if any(part in key for part in PRODUCTS))
+
+
+def operator_shares(found: profile) -> dict[str, float]:
+    """Each operator's share (0–1) in all operators' own time, the largest first."""
     own = {event.key: event.self_cpu_time_total for event in found.key_averages()}
-    products = sum(time for key, time in own.items() if any(part in key for part in PRODUCTS))
-    return 1 - products / max(sum(own.values()), 1e-9)
+    total = max(sum(own.values()), 1e-9)
+    return {key: time / total for key, time in sorted(own.items(), key=lambda item: -item[1])}
