@@ -20,11 +20,11 @@ from basestone.recipe.schema import Audit
 def audit(corridor: Corridor, stage: str, section: Audit, made: dict[str, Manifest]) -> Manifest:
     """Makes ``stages/<stage>``: ``samples/*.parquet``, ``facts.json``, ``measurements.json``, ``verdicts.json``."""
     prepared, subject = made["prepare"], made[section.subject or last_model(made)]
-    standard = standard_in_force(section, corridor.recipe.task, stage)
+    standard, root = standard_in_force(corridor.recipe, stage), origin(made, subject)
     _retry_failures(corridor.folder, stage)
 
     def work(folder: Path) -> dict[str, Any]:
-        collect(corridor, section, standard, prepared, subject, folder)
+        collect(corridor, section, standard, prepared, subject, folder, root)
         verdicts = assess(folder, standard, subject)
         failures = sorted(read_json(folder / "facts.json")["failures"])
         return {
@@ -43,9 +43,17 @@ def audit(corridor: Corridor, stage: str, section: Audit, made: dict[str, Manife
             "standard": standard.to_json() | {"judged_on": None},  # the day alone changes nothing
             "changed": subject.changed_files(corridor.folder.stage(subject.stage)),
         },
-        parents={prepared.stage: prepared, subject.stage: subject},
+        parents={manifest.stage: manifest for manifest in (prepared, subject, root or subject)},
         work=work,
     )
+
+
+def origin(made: dict[str, Manifest], subject: Manifest) -> Manifest | None:
+    """The trained model that ``subject`` was made from, however many compressions ago; None: it is one itself."""
+    found = subject
+    while found.kind == "compress":
+        found = made[found.facts["parent"]]
+    return None if found is subject else found
 
 
 def _retry_failures(run: RunFolder, stage: str) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from basestone.core.errors import Fault, RecipeError
 from basestone.recipe.load import LoadedRecipe
-from basestone.recipe.schema import Audit, Recipe
+from basestone.recipe.schema import Audit, Compress, Pretrain, Recipe
 
 if TYPE_CHECKING:
     from basestone.standard.profile import StandardInForce
@@ -30,19 +30,37 @@ def standard_faults(recipe: Recipe) -> Iterator[Fault]:
     for stage, section in recipe.stages.items():
         if isinstance(section, Audit):
             try:
-                standard_in_force(section, recipe.task, stage)
+                standard_in_force(recipe, stage)
             except RecipeError as error:
                 yield from error.faults
 
 
-def standard_in_force(section: Audit, task: str, stage: str) -> StandardInForce:
-    """What an audit is judged by today; RecipeError with every fault of its profile, thresholds and waivers.
+def standard_in_force(recipe: Recipe, stage: str) -> StandardInForce:
+    """What the audit ``stage`` is judged by today; RecipeError with every fault of its profile, thresholds and waivers.
 
     A standard of the user's own may ask only for what can be measured, and is told so before anything is trained.
     """
     from basestone.measures import MEASURES
     from basestone.standard.tailoring import resolve
 
+    section = recipe.stages[stage]
+    assert isinstance(section, Audit)
     return resolve(
-        section.profile, section.declare, section.waive, task, date.today(), stage=stage, known_measures=MEASURES
+        section.profile,
+        section.declare,
+        section.waive,
+        recipe.task,
+        date.today(),
+        stage=stage,
+        compressed=isinstance(recipe.stages.get(audited(recipe, stage) or ""), Compress),
+        known_measures=MEASURES,
     )
+
+
+def audited(recipe: Recipe, stage: str) -> str | None:
+    """The stage whose model the audit ``stage`` looks at; None when there is none, which is a fault of its own."""
+    section = recipe.stages[stage]
+    earlier = list(recipe.stages)[: list(recipe.stages).index(stage)]
+    models = [name for name in earlier if isinstance(recipe.stages[name], Pretrain | Compress)]
+    named = section.subject if isinstance(section, Audit) else None
+    return named or (models[-1] if models else None)

@@ -43,11 +43,15 @@ def collect(
     prepared: Manifest,
     subject: Manifest,
     folder: Path,
+    origin: Manifest | None = None,
 ) -> None:
-    """Fills ``folder/samples`` and ``folder/facts.json`` with the records that ``standard`` needs."""
+    """Fills ``folder/samples`` and ``folder/facts.json`` with the records that ``standard`` needs.
+
+    ``origin``: the trained model that a compressed subject was made from.
+    """
     from basestone.lifecycle.collectors import COLLECTORS
 
-    session = Session(corridor, section, prepared, subject, folder)
+    session = Session(corridor, section, prepared, subject, folder, origin)
     session.record("plan", lambda session: Fact(_forecast(session, standard)))
     for name in (name for name in COLLECTORS if name in standard.records):
         session.record(name, COLLECTORS[name])
@@ -70,6 +74,7 @@ class Session:
     prepared: Manifest
     parent: Manifest
     folder: Path
+    origin: Manifest | None = None
     facts: dict[str, Any] = field(default_factory=dict[str, Any])
     splits: dict[str, ImageSplit] = field(default_factory=dict[str, "ImageSplit"])
 

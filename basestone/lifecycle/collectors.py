@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from basestone.core.artifact import read_json
+from basestone.core.errors import ArtifactError
 from basestone.core.evidence import Records, read_records
 from basestone.lifecycle.collect import Collector, Fact, Session
 
@@ -33,6 +34,24 @@ def clean_test(session: Session) -> Mapping[str, Any]:
 def clean_train(session: Session) -> Mapping[str, Any]:
     """Predictions on training samples, for the generalisation gap."""
     return _clean(session, "train", session.section.samples.train)
+
+
+def parent_test(session: Session) -> Mapping[str, Any]:
+    """The predictions of the model that a compressed one was made from, on the samples that ``clean_test`` holds."""
+    from basestone.lifecycle.restore import restore_subject
+    from basestone.measures.subject import collect_clean
+
+    if session.origin is None:
+        raise ArtifactError("a parent is compared with a model that was compressed, and this one was not")
+    split = session.split("test")
+    return collect_clean(
+        restore_subject(session.corridor.folder, session.origin.stage, session.section),
+        split.raw,
+        split.targets,
+        Records(session.folder).table("clean_test")["index"].copy(),  # a table's columns cannot be written to
+        batch_size=session.section.batch_size,
+        progress=session.progress("parent's test images"),
+    )
 
 
 def corrupted(session: Session) -> Mapping[str, Any]:
@@ -66,10 +85,12 @@ def latency(session: Session) -> Mapping[str, Any]:
 
 def inference_cost(session: Session) -> Fact:
     """FLOPs, memory and energy of one prediction."""
+    from basestone.lifecycle.restore import restore
     from basestone.measures.efficiency import measure_inference
     from basestone.models.model import describe
 
-    flops = describe(session.subject.model, session.one_image().shape[1:]).flops
+    model, _ = restore(session.corridor.folder, session.parent.stage)  # a runtime's operations cannot be counted
+    flops = describe(model, session.one_image().shape[1:]).flops
     return Fact({"flops_per_sample": flops} | measure_inference(session.subject, session.one_image()))
 
 
@@ -111,6 +132,7 @@ COLLECTORS: dict[str, Collector] = {
     "training_cost": training_cost,
     "clean_test": clean_test,
     "clean_train": clean_train,
+    "parent_test": parent_test,
     "replay": replay,
     "latency": latency,
     "inference_cost": inference_cost,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from basestone.recipe.schema import Audit, Pretrain
+from basestone.recipe.schema import Audit
+from basestone.training.options import FitOptions
 
 if TYPE_CHECKING:
     from basestone.data.dataset import ImageSplit
@@ -25,10 +26,9 @@ def forecast_audit(
     return plan(standard, available, rehearse(subject, test, section.batch_size, available))
 
 
-def forecast_training(section: Pretrain, subject: Subject, test: ImageSplit, num_train: int) -> dict[str, Any]:
+def forecast_training(fit: FitOptions, subject: Subject, test: ImageSplit, num_train: int) -> dict[str, Any]:
     """Seconds of one training run, from a timed forward pass: a backward pass takes about twice as long."""
-    per_image = rehearse_batch(subject, test, section.fit.batch_size) / min(section.fit.batch_size, len(test))
-    fit = section.fit
+    per_image = rehearse_batch(subject, test, fit.batch_size) / min(fit.batch_size, len(test))
     samples = num_train * fit.epochs if fit.epochs else (fit.max_steps or 0) * fit.batch_size
     assumption = "a step is taken as three forward passes; validation and checkpoints come on top"
     return {"seconds": 3 * per_image * samples, "samples": samples, "assumption": assumption}
@@ -54,6 +54,7 @@ def sample_sizes(section: Audit, counts: dict[str, int]) -> dict[str, int]:
         "clean_train": min(wanted.train or counts["train"], counts["train"]),
         "corrupted": min(wanted.corruptions or tested, tested),
         "duplicates": test,
+        "parent_test": tested,
         "latency": wanted.latency_runs,
         "replay": min(wanted.replay, tested),
     }

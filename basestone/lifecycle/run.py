@@ -15,6 +15,7 @@ from basestone.core.errors import ArtifactError
 from basestone.core.run import RunFolder
 from basestone.lifecycle.audit import audit
 from basestone.lifecycle.check import load_checked
+from basestone.lifecycle.compress import compress
 from basestone.lifecycle.environment import cache_folder, keys_folder
 from basestone.lifecycle.prepare import prepare
 from basestone.lifecycle.pretrain import pretrain
@@ -23,7 +24,7 @@ from basestone.lifecycle.stage import Corridor, locked
 from basestone.lifecycle.threads import pin_threads
 from basestone.recipe.load import LoadedRecipe, resolved_yaml
 
-DOORS = {"pretrain": pretrain, "audit": audit, "report": report}
+DOORS = {"pretrain": pretrain, "compress": compress, "audit": audit, "report": report}
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ import resource
 import sys
 import threading
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
 
@@ -92,6 +93,18 @@ def training_cost(
         "energy_method": meter.method + (f"; scaled by {share:.2f} for earlier attempts" if resumed else ""),
         "peak_memory_bytes": meter.peak_memory_bytes,
     }
+
+
+def added_costs(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:
+    """The cost of two trainings that made one model, as ``training_cost`` writes it; one that is unknown stays so."""
+    sums = {
+        name: None if before.get(name) is None or value is None else before[name] + value
+        for name, value in after.items()
+        if name not in ("energy_method", "peak_memory_bytes")
+    }
+    methods = [cost["energy_method"] for cost in (before, after) if cost.get("energy_method")]
+    peak = max(cost.get("peak_memory_bytes") or 0 for cost in (before, after))
+    return sums | {"energy_method": "; ".join(dict.fromkeys(methods)) or None, "peak_memory_bytes": peak}
 
 
 def package_counters(powercap: Path = _POWERCAP) -> list[Path]:

@@ -8,13 +8,19 @@ from __future__ import annotations
 
 import json
 import pickletools
+import re
 import zipfile
 from pathlib import Path
 from typing import IO
 
 from numpy.lib import format as npy
 
-SAFE_FORMATS = frozenset({"safetensors", "parquet", "npy", "npz", "json", "jsonl", "yaml", "html", "text", "png"})
+SAFE_FORMATS = frozenset(
+    {"safetensors", "parquet", "npy", "npz", "json", "jsonl", "yaml", "html", "text", "png", "onnx", "openvino"}
+)
+_ONNX_FIELDS = {1: 0, 2: 2, 3: 2, 4: 2, 5: 0, 6: 2, 7: 2, 8: 2, 14: 2, 20: 2, 25: 2}  # of ModelProto → wire type
+_ONNX_GRAPH = 7
+_CONSTANT = re.compile(r'offset="(\d+)"[^>]*?size="(\d+)"|size="(\d+)"[^>]*?offset="(\d+)"')
 _MAGIC = {b"PAR1": "parquet", b"\x93NUMPY": "npy", b"\x89PNG\r\n\x1a\n": "png", b"PK\x03\x04": "zip"}
 
 
@@ -78,6 +84,10 @@ def _unmarked(path: Path) -> str:
         return "json"
     if _is_pickle(data):
         return "pickle"
+    if _is_onnx(data):
+        return "onnx"
+    if path.suffix == ".bin" and _are_constants(path):
+        return "openvino"
     try:
         text = data.decode("utf-8")
     except UnicodeDecodeError:
@@ -94,6 +104,45 @@ def _is_json(data: bytes) -> bool:
     except ValueError:
         return False
     return True
+
+
+def _is_onnx(data: bytes) -> bool:
+    """Whether the bytes are, to the last, fields that an ONNX model has (onnx.proto), the graph among them.
+
+    Such a file holds operators by name and numbers. It may name files with more weights, which are never fetched.
+    """
+    seen: set[int] = set()
+    place = 0
+    while place < len(data):
+        tag, place = _varint(data, place)
+        field, wire = tag >> 3, tag & 7
+        if _ONNX_FIELDS.get(field) != wire:
+            return False
+        value, place = _varint(data, place)
+        place += value if wire == 2 else 0
+        seen.add(field)
+    return place == len(data) and _ONNX_GRAPH in seen
+
+
+def _varint(data: bytes, place: int) -> tuple[int, int]:
+    """A base-128 number and where it ends; a number that is cut off ends beyond the data."""
+    value = shift = 0
+    while place < len(data):
+        byte = data[place]
+        value, shift, place = value | (byte & 0x7F) << shift, shift + 7, place + 1
+        if byte < 0x80:
+            return value, place
+    return value, len(data) + 1
+
+
+def _are_constants(path: Path) -> bool:
+    """Whether the OpenVINO network beside the file takes its numbers from it, up to its last byte."""
+    network = path.with_suffix(".xml")
+    if not network.is_file():
+        return False
+    text = network.read_text(encoding="utf-8", errors="replace")
+    ends = [int(a or d) + int(b or c) for a, b, c, d in _CONSTANT.findall(text)]
+    return "<net " in text[:200] and bool(ends) and max(ends) == path.stat().st_size
 
 
 def _is_pickle(data: bytes) -> bool:

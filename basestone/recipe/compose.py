@@ -17,7 +17,7 @@ from basestone.core.run import RunFolder
 
 EXAMPLES = Path(__file__).parent / "examples"
 SELFTEST = Path(__file__).parent / "selftest"  # known-bad models and healthy controls
-STAGE_KINDS = ("pretrain", "audit", "report")
+STAGE_KINDS = ("pretrain", "compress", "audit", "report")
 _STEP = re.compile(r'"([^"]*)"|([^."]+)')
 
 
@@ -75,13 +75,23 @@ def _with_kind(name: str, stage: Located) -> Located:
 
 
 def merge(base: Located, over: Located) -> Located:
-    """``over`` laid on ``base``."""
+    """``over`` laid on ``base``; what is new stands before the next thing that both name, or at the end."""
     if not isinstance(base.value, dict) or not isinstance(over.value, dict):
         return over
     if "kind" in over.value and _kind(base) != _kind(over):
         return over
-    merged = {key: merge(item, over.value[key]) if key in over.value else item for key, item in base.value.items()}
-    return replace(over, value={**merged, **{key: item for key, item in over.value.items() if key not in merged}})
+    both = base.value | over.value
+    both |= {key: merge(base.value[key], over.value[key]) for key in base.value.keys() & over.value.keys()}
+    return replace(over, value={key: both[key] for key in _order(list(base.value), list(over.value))})
+
+
+def _order(base: list[str], over: list[str]) -> list[str]:
+    order = list(base)
+    for place, key in enumerate(over):
+        if key not in base:
+            later = next((other for other in over[place + 1 :] if other in base), None)
+            order.insert(order.index(later) if later is not None else len(order), key)
+    return order
 
 
 def _kind(item: Located) -> object:

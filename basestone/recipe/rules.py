@@ -14,9 +14,14 @@ from basestone.core.document import as_mapping
 from basestone.core.errors import Fault, did_you_mean
 from basestone.core.registry import Section
 from basestone.data.options import DataOptions
-from basestone.recipe.schema import Audit, Pretrain, Recipe, Report
+from basestone.recipe.schema import Audit, Compress, Pretrain, Recipe, Report
 
-NEEDS = {"audit": "pretrain", "report": "audit"}  # stage kind → the kind that must come before it
+NEEDS = {
+    "compress": "pretrain",
+    "audit": "pretrain",
+    "report": "audit",
+}  # stage kind → the kind that must come before it
+MODELS = ("pretrain", "compress")  # kinds of stages that leave a model
 OWN_SIDE = {"sklearn_digits": 8, "cifar_binary": 32, "cifar_python": 32}  # pixels, before data.image_size
 WITHOUT_VALIDATION = ("sklearn_digits", "cifar_binary", "cifar_python")
 
@@ -35,7 +40,11 @@ def broken_rules(recipe: Recipe, raw: dict[str, Any]) -> Iterator[Fault]:
                 yield from _sides(stage, data, path)
                 yield from _early_stop(stage, data, path)
         if isinstance(stage, Audit):
-            yield from _reference(raw, name, "subject", stage.subject, "pretrain")
+            yield from _reference(raw, name, "subject", stage.subject, *MODELS)
+        if isinstance(stage, Compress):
+            yield from _reference(raw, name, "parent", stage.parent, *MODELS)
+            yield from _reference(raw, name, "teacher", stage.teacher, *MODELS)
+            yield from _compression(stage, path)
         if isinstance(stage, Report):
             yield from _reference(raw, name, "audit", stage.audit, "audit")
 
@@ -60,18 +69,33 @@ def _order(raw: dict[str, Any]) -> Iterator[Fault]:
         seen.add(kind)
 
 
-def _reference(raw: dict[str, Any], name: str, key: str, named: str | None, kind: str) -> Iterator[Fault]:
+def _reference(raw: dict[str, Any], name: str, key: str, named: str | None, *wanted: str) -> Iterator[Fault]:
     """A stage that is named must stand earlier and make what is wanted."""
     if named is None:
         return
     kinds = _kinds(raw)
     earlier = list(kinds)[: list(kinds).index(name)]
-    fitting = [stage for stage in earlier if kinds[stage] == kind]
+    fitting = [stage for stage in earlier if kinds[stage] in wanted]
     if named not in fitting:
         hint = did_you_mean(named, fitting)
         yield Fault(
-            path=f"stages.{name}.{key}", message=f"must name an earlier stage of kind {kind}; got '{named}'.{hint}"
+            path=f"stages.{name}.{key}",
+            message=f"must name an earlier stage of kind {' or '.join(wanted)}; got '{named}'.{hint}",
         )
+
+
+def _compression(stage: Compress, path: str) -> Iterator[Fault]:
+    """Parts of a compression that need one another."""
+    if stage.model is not None and stage.prune is not None:
+        yield Fault(path=f"{path}.prune", message="cannot be together with 'model', a student of its own. Drop one.")
+    aware = stage.quantize is not None and stage.quantize.kind == "aware"
+    for name in ("distil", "model", "teacher", *(["quantize"] if aware else [])):
+        if getattr(stage, name) is not None and stage.fit is None:
+            yield Fault(path=f"{path}.{name}", message="needs training, and there is none. Add 'fit'.")
+    if not (stage.prune or stage.fit or stage.quantize or stage.deploy or stage.export):
+        yield Fault(path=path, message="must ask for something: prune, fit, quantize, deploy or export.")
+    if stage.quantize is not None and stage.deploy is None:
+        yield Fault(path=f"{path}.quantize", message="needs 'deploy', which tries what was quantized. Add: deploy: {}")
 
 
 def _warmup(stage: Pretrain, path: str) -> Iterator[Fault]:

@@ -9,20 +9,32 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 
 from pydantic import Field
 
-from basestone.core.registry import NaturalInt, PositiveInt, Section, Strict
+from basestone.compression.options import PRUNERS, QUANTIZERS, Deploy, Measured
+from basestone.core.registry import Fraction, NaturalInt, PositiveInt, Section, Strict
 from basestone.data.options import DataOptions
 from basestone.data.transforms import TRANSFORMS
 from basestone.models.catalogue import INITS, MODELS
+from basestone.objectives.distillation import DISTILLERS
 from basestone.objectives.supervised import OBJECTIVES
 from basestone.tracking import TRACKERS
 from basestone.training.options import FitOptions
 
 if TYPE_CHECKING:
     InitSection = ModelSection = ObjectiveSection = TrackerSection = TransformSection = Section
+    DistillerSection = QuantizerSection = Section
+
+    class PrunerSection(Section):
+        """What every pruner has."""
+
+        steps: int
+        samples: int
 else:
+    DistillerSection = DISTILLERS.union()
     InitSection = INITS.union()
     ModelSection = MODELS.union()
     ObjectiveSection = OBJECTIVES.union()
+    PrunerSection = PRUNERS.union()
+    QuantizerSection = QUANTIZERS.union()
     TrackerSection = TRACKERS.union()
     TransformSection = TRANSFORMS.union()
 
@@ -42,6 +54,30 @@ class Pretrain(Strict):
     objective: ObjectiveSection = Field(default={"kind": "cross_entropy"}, validate_default=True)
     augment: list[TransformSection] = Field(default=[])
     fit: FitOptions
+
+
+class Compress(Strict):
+    """Make a finished model smaller and faster, and prove that it still is the same model.
+
+    In this order, each part where it is asked for: prune (or build the student ``model``), train what is left,
+    distilling from a teacher, quantize, export, and choose how to run it.
+    """
+
+    kind: Literal["compress"] = "compress"
+    parent: str | None = Field(default=None, description="The stage whose model is compressed; None: the last model.")
+    teacher: str | None = Field(default=None, description="The stage that is distilled from; None: the parent.")
+    model: ModelSection | None = Field(default=None, description="A student of its own; None: the parent's network.")
+    init: InitSection = Field(default={"kind": "default"}, validate_default=True)
+    prune: PrunerSection | None = None
+    measured: Measured = Measured()
+    distil: DistillerSection | None = None
+    objective: ObjectiveSection = Field(default={"kind": "cross_entropy"}, validate_default=True)
+    augment: list[TransformSection] = Field(default=[])
+    fit: FitOptions | None = Field(default=None, description="Training after pruning, or of the student.")
+    recover: Fraction = Field(default=0.25, description="Share of 'fit' after each pruning step but the last.")
+    quantize: QuantizerSection | None = None
+    deploy: Deploy | None = None
+    export: list[Literal["onnx", "openvino", "pt2", "litert"]] = Field(default=[])
 
 
 class Waiver(Strict):
@@ -87,7 +123,7 @@ class Report(Strict):
     language: Literal["en", "zh"] = Field(default="en", description="The language in which the page opens.")
 
 
-StageSection = Annotated[Pretrain | Audit | Report, Field(discriminator="kind")]
+StageSection = Annotated[Pretrain | Compress | Audit | Report, Field(discriminator="kind")]
 
 
 class Recipe(Strict):

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from basestone.reporting.candidate_charts import candidate_words
 from basestone.reporting.numbers import DASH, count, duration, quantity
-from basestone.reporting.strings import Text, both, say
+from basestone.reporting.strings import LANGUAGES, Text, both, say
 from basestone.reporting.view import ReportView
 
 SPLITS = ("train", "validation", "test")
@@ -74,9 +75,10 @@ def split_table(view: ReportView) -> SplitTable | None:
 def training_facts(view: ReportView) -> list[Fact]:
     """The audited model and how it was trained, from its recipe section and its stage's manifest."""
     stage = view.recipe.get("stages", {}).get(view.subject, {})
-    fit, made = stage.get("fit", {}), view.manifests[view.subject].facts
+    fit, made = stage.get("fit") or {}, view.manifests[view.subject].facts
+    model = stage.get("model") or view.model.get("model")
     rows = [_fact("task", view.task.replace("_", " "))]
-    rows += [_fact(key, section_text(stage[key])) for key in ("model",) if key in stage]
+    rows += [_fact("model", section_text(model))] if model else []
     augment = ", ".join(section_text(item) for item in stage.get("augment", []))
     rows.append(Fact(say("augment"), both(augment) if augment else say("none")))
     rows += [_fact(key, section_text(fit[key])) for key in ("optimizer", "schedule") if key in fit]
@@ -87,6 +89,33 @@ def training_facts(view: ReportView) -> list[Fact]:
     rows.append(_fact("seed", str(view.recipe.get("seed", 0))))
     rows.append(_fact("digest", view.subject_sha256, code=True))
     return rows
+
+
+def compression_facts(view: ReportView) -> list[Fact]:
+    """What was taken out of the model, and every way of running what is left; nothing for a model as it was trained."""
+    made = view.manifests[view.subject]
+    if made.kind != "compress":
+        return []
+    section = view.recipe.get("stages", {}).get(view.subject, {})
+    rows = [_fact("parent", str(made.facts["parent"]))]
+    rows += [_fact(key, section_text(section[key])) for key in ("prune", "distil", "quantize") if section.get(key)]
+    rows += (
+        [_fact("removed", "; ".join(_removed(step) for step in made.facts["removed"]))] if made.facts["removed"] else []
+    )
+    for probe in view.candidates.get("probes", ()):
+        star = "★ " if probe["name"] == made.facts["runtime"] else ""
+        rows.append(
+            Fact(both(star + probe["name"]), {language: candidate_words(probe, language) for language in LANGUAGES})
+        )
+    for name, counts in view.candidates.get("operators", {}).items():
+        listed = ", ".join(f"{kind} {number}" for kind, number in list(counts.items())[:6])
+        rows.append(Fact(say("operators_of", name=name), both(f"{sum(counts.values())}: {listed}")))
+    return rows
+
+
+def _removed(step: list[Mapping[str, Any]]) -> str:
+    parts = [f"{layer} −{number}" for entry in step for layer, number in entry.get("removed", {}).items()]
+    return ", ".join(parts + [str(entry["block"]) for entry in step if "block" in entry])
 
 
 def cost_facts(view: ReportView) -> list[Fact]:
@@ -165,5 +194,7 @@ def _fact(key: str, value: Any, *, code: bool = False) -> Fact:
 def all_facts(view: ReportView) -> Iterator[tuple[str, list[Fact]]]:
     """The sections in the order of the page, by the key of their heading."""
     yield "training", training_facts(view)
+    if compressed := compression_facts(view):
+        yield "compression", compressed
     yield "cost", cost_facts(view)
     yield "environment", environment_facts(view)

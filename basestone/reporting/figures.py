@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from basestone.core.evidence import RecordsMissing
-from basestone.reporting import charts, sample_charts
+from basestone.reporting import candidate_charts, charts, sample_charts
 from basestone.reporting.numbers import duration
 from basestone.reporting.strings import LANGUAGES, Language, Text, join, say
 from basestone.reporting.view import ReportView
@@ -29,7 +29,7 @@ class Figure:
 
 def figures(view: ReportView) -> list[Figure]:
     """The charts of a run, in the order of the page."""
-    makers = (intervals, learning, confusion, reliability, robustness, latency, stages)
+    makers = (intervals, learning, candidates, confusion, reliability, robustness, latency, stages)
     return [figure for maker in makers for figure in _unless_missing(maker, view)]
 
 
@@ -67,6 +67,15 @@ def learning(view: ReportView) -> Figure | None:
     if len(events) < 2:
         return None
     return _figure("learning", say("chart_learning_note"), lambda language: charts.learning_curves(events, language))
+
+
+def candidates(view: ReportView) -> Figure | None:
+    """The ways of running a compressed model that were measured."""
+    tried, shipped = view.candidates, view.manifests[view.subject].facts.get("runtime")
+    if not any(probe["latency_s"] for probe in tried.get("probes", ())):
+        return None
+    note = say("chart_candidates_note", n=f"{sum(tried['samples'].values()):,}")
+    return _figure("candidates", note, lambda language: candidate_charts.candidates_chart(tried, shipped, language))
 
 
 def confusion(view: ReportView) -> Figure | None:

@@ -104,6 +104,26 @@ TEXTS: dict[str, tuple[str, str]] = {
     "accuracy": ("Accuracy", "准确率"),
     "series_train": ("training", "训练"),
     "series_validation": ("validation", "验证"),
+    "chart_candidates": ("Ways to run the model", "模型的运行方式"),
+    "chart_candidates_note": (
+        "Accuracy by latency, each mark as large as its files; ★ is shipped: the fastest that was shown, on {n} "
+        "samples, to keep its parent's accuracy. Diamonds are beaten in latency, size and accuracy at once.",
+        "准确率与延迟的关系，标记大小对应文件大小；★ 为交付版本：在 {n} 个样本上证明保持原模型准确率的方式中最快者。"
+        "菱形表示在延迟、体积与准确率上同时被超过。",
+    ),
+    "on_front": ("not beaten", "未被超过"),
+    "beaten": ("beaten", "被超过"),
+    "batch_of": ("batch {n}", "批量 {n}"),
+    "unavailable": ("not tried", "未尝试"),
+    "failed": ("failed", "失败"),
+    "keeps_of_parent": ("keeps {value} of the parent (≥ {lower})", "保持原模型的 {value}（≥ {lower}）"),
+    "compression": ("Compression", "压缩"),
+    "parent": ("Made from", "来源模型"),
+    "prune": ("Pruning", "剪枝"),
+    "distil": ("Distillation", "蒸馏"),
+    "quantize": ("Quantization", "量化"),
+    "removed": ("Taken out", "已移除"),
+    "operators_of": ("Operators, {name}", "算子（{name}）"),
     "chart_confusion": ("Confusion matrix", "混淆矩阵"),
     "chart_confusion_note": (
         "Test samples by true class (rows) and predicted class (columns); the shade is the share of the row.",

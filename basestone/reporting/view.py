@@ -78,6 +78,7 @@ class Picture:
 class ReportView:
     """A run, as its report shows it. ``subject`` is the stage of the audited model; stages are in order of need.
 
+    ``candidates``: the ways of running a compressed model that were tried, empty for any other.
     ``forecast`` holds rows ``{"name", "forecast", "actual", "unit", "held"}`` (``name`` a string or {en, zh}).
     """
 
@@ -97,6 +98,7 @@ class ReportView:
     environment: Mapping[str, Any]
     card: Mapping[str, Any]
     model: Mapping[str, Any]
+    candidates: Mapping[str, Any]
     manifests: Mapping[str, Manifest]
     events: Sequence[Mapping[str, Any]]
     records: Records
@@ -154,7 +156,8 @@ def read_view(
         recipe=recipe,
         environment=read_json(run.environment),
         card=card,
-        model=read_json(run.stage(subject) / "model.json") if (run.stage(subject) / "model.json").exists() else {},
+        model=_if_there(run.stage(subject) / "model.json"),
+        candidates=_if_there(run.stage(subject) / "candidates.json"),
         manifests=manifests,
         events=tuple(run.read_events()),
         records=records,
@@ -162,6 +165,10 @@ def read_view(
         pictures=tuple(_picture(picture, names) for picture in pictures),
         forecast=tuple(forecast),
     )
+
+
+def _if_there(path: Path) -> dict[str, Any]:
+    return read_json(path) if path.exists() else {}
 
 
 def read_recipe(path: Path) -> dict[str, Any]:

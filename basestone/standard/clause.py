@@ -30,7 +30,7 @@ Task = Literal[
     "speech",
     "feature_extraction",
 ]
-Sampling = Literal["proportion", "difference", "calibration", "clustered", "quantile", "exact"]
+Sampling = Literal["proportion", "difference", "paired", "calibration", "clustered", "quantile", "exact"]
 
 
 class Words(Strict):
@@ -53,7 +53,8 @@ class Criterion(Strict):
 
     ``strict`` asks for more than the threshold, not merely as much. ``sampling`` says what kind of sample the number
     is estimated from, so that ``plan`` can forecast its bounds: counts out of n (proportion), two of them (difference),
-    calibration, source samples seen many times (clustered), the p99 of n runs (quantile), or no sampling (exact).
+    two models on the same n samples (paired), calibration, source samples seen many times (clustered), the p99 of n
+    runs (quantile), or no sampling (exact).
     """
 
     name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
@@ -85,7 +86,8 @@ class Clause(Strict):
     """One requirement. Level L2 asks that every criterion is met, L1 only that they are measured validly.
 
     ``records`` names the tables and facts that the criteria are computed from; the first is the one that n counts.
-    Fewer than ``min_n`` samples decide nothing. ``served`` clauses apply to a running service only.
+    Fewer than ``min_n`` samples decide nothing. ``served`` clauses apply to a running service only, ``compressed`` ones
+    to a model that was made from another.
     """
 
     id: Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9]*-[0-9]+$")]
@@ -98,6 +100,7 @@ class Clause(Strict):
     min_n: PositiveInt = 1
     references: Annotated[tuple[Text, ...], Field(min_length=1)]
     served: bool = False
+    compressed: bool = False
 
     @model_validator(mode="after")
     def _distinct_criteria(self) -> Self:
@@ -106,9 +109,10 @@ class Clause(Strict):
             raise ValueError(f"the criteria of a clause must have distinct names; got {', '.join(names)}.")
         return self
 
-    def applies_to(self, task: str, *, served: bool = False) -> bool:
+    def applies_to(self, task: str, *, served: bool = False, compressed: bool = False) -> bool:
         """Whether the clause has anything to say about a model for ``task``."""
-        return (task in self.tasks or "*" in self.tasks) and (served or not self.served)
+        concerned = (served or not self.served) and (compressed or not self.compressed)
+        return concerned and (task in self.tasks or "*" in self.tasks)
 
 
 def out_of_range(criterion: Criterion, threshold: float) -> str | None:

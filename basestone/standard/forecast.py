@@ -18,6 +18,7 @@ from basestone.standard.clause import Criterion
 Z = NormalDist().inv_cdf(CONFIDENCE)
 QUANTILE = 0.99  # of latency
 LARGEST_DEVIATION = 0.5  # of anything that lies between 0 and 1
+DISCORDANT = 0.04  # share of samples on which just one of parent and child is right, as assumed
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,6 +71,8 @@ def forecast(
         case "difference" | "calibration":
             deviation = LARGEST_DEVIATION if accuracy is None else math.sqrt(accuracy * (1 - accuracy))
             return _normal(criterion, threshold, sizes, expected, deviation)
+        case "paired":
+            return _normal(criterion, threshold, sizes, expected, math.sqrt(DISCORDANT))
         case "clustered":
             return _normal(criterion, threshold, sizes, expected, LARGEST_DEVIATION)
 

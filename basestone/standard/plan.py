@@ -15,7 +15,14 @@ from basestone.standard.forecast import Forecast, forecast
 from basestone.standard.profile import ClauseInForce, Demand, StandardInForce
 
 # Passes through the model for one sample of each record; what is not here needs none.
-FORWARDS: dict[str, int] = {"clean_test": 1, "clean_train": 1, "corrupted": 75, "latency": 1, "replay": 1}
+FORWARDS: dict[str, int] = {
+    "clean_test": 1,
+    "clean_train": 1,
+    "corrupted": 75,
+    "latency": 1,
+    "parent_test": 1,
+    "replay": 1,
+}
 SINGLY = ("latency",)  # records whose passes take one image at a time
 
 

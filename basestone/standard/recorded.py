@@ -26,7 +26,7 @@ def read_standard(recorded: Mapping[str, Any]) -> StandardInForce:
 
 
 def _clause(entry: Mapping[str, Any]) -> ClauseInForce:
-    written = {name: entry[name] for name in Clause.model_fields}
+    written = {name: entry[name] for name in Clause.model_fields if name in entry}
     clause = Clause.model_validate_json(json.dumps(written))
     return ClauseInForce(
         clause=clause,

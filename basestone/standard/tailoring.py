@@ -60,6 +60,7 @@ def resolve(
     *,
     stage: str = "audit",
     served: bool = False,
+    compressed: bool = False,
     known_measures: Collection[str] | None = None,
 ) -> StandardInForce:
     """The standard in force for one audit; RecipeError with every fault, named by its path in the recipe."""
@@ -73,7 +74,13 @@ def resolve(
     thresholds = _declared(found, clauses, declare, f"{here}.declare", faults)
     held = _waivers(found, clauses, waivers, today, f"{here}.waive", faults)
     entries = [
-        _entry(clauses[key], ask, thresholds, held.get(key), clauses[key].applies_to(task, served=served))
+        _entry(
+            clauses[key],
+            ask,
+            thresholds,
+            held.get(key),
+            clauses[key].applies_to(task, served=served, compressed=compressed),
+        )
         for key, ask in found.clauses.items()
     ]
     faults += [fault for entry in entries for fault in _undeclared(entry, f"{here}.declare")]

@@ -20,6 +20,7 @@ NAMES = [
     "accuracy_over_baseline",
     "accuracy_gap",
     "calibration_error",
+    "quality_retention",
     "leakage_rate",
     "corruption_retention_mean",
     "corruption_retention_worst",
@@ -68,7 +69,18 @@ def test_estimators_need_no_torch(tmp_path):
 @pytest.mark.parametrize("name", NAMES)
 def test_without_records_nothing_is_measured_and_the_reason_is_told(name, make_records):
     failures = dict.fromkeys(
-        ["clean_test", "clean_train", "corrupted", "duplicates", "latency", "replay", "artifacts", "signature", *COSTS],
+        [
+            "clean_test",
+            "clean_train",
+            "parent_test",
+            "corrupted",
+            "duplicates",
+            "latency",
+            "replay",
+            "artifacts",
+            "signature",
+            *COSTS,
+        ],
         "the disk was full",
     )
     found = measure(name, make_records(facts={"failures": failures}))

@@ -86,6 +86,53 @@ def test_what_is_not_recognised_is_not_safe(tmp_path):
     assert not set(kinds) & SAFE_FORMATS
 
 
+def onnx_bytes():
+    from onnx import TensorProto, helper
+
+    x, y = (helper.make_tensor_value_info(name, TensorProto.FLOAT, [1]) for name in "xy")
+    graph = helper.make_graph([helper.make_node("Relu", ["x"], ["y"])], "relu", [x], [y])
+    return helper.make_model(graph, producer_name="test").SerializeToString()
+
+
+def test_an_onnx_model_is_known_by_all_of_its_bytes(tmp_path):
+    whole = onnx_bytes()
+    spoilt = {
+        "whole": whole,
+        "cut": whole[:-1],
+        "followed": whole + pickle.dumps([1]),
+        "without_graph": b"\x08\x0a\x12\x04test",
+        "other_field": whole + b"\x1d\x00\x00\x00\x00",
+    }
+    for name, data in spoilt.items():
+        (tmp_path / f"{name}.onnx").write_bytes(data)
+    found = {path.stem: file_format(path) for path in tmp_path.iterdir()}
+    assert found.pop("whole") == "onnx"
+    assert not set(found.values()) & {"onnx", "openvino"}
+    assert "onnx" in SAFE_FORMATS
+
+
+def test_constants_of_an_openvino_network_are_known_by_the_network(tmp_path):
+    weights = np.linspace(-1, 1, 10, dtype=np.float32).tobytes()
+    network = '<?xml version="1.0"?>\n<net name="n"><data element_type="f32" offset="0" size="40" /></net>'
+    for name, text, data in (
+        ("sound", network, weights),
+        ("longer", network, weights + b"\xff\xfe"),
+        ("pickled", network, pickle.dumps({"x": print}, protocol=4).ljust(40, b".")),
+        ("other", "<html></html>", weights),
+    ):
+        (tmp_path / f"{name}.xml").write_text(text)
+        (tmp_path / f"{name}.bin").write_bytes(data)
+    (tmp_path / "alone.bin").write_bytes(weights)
+    found = {path.stem: file_format(path) for path in tmp_path.glob("*.bin")}
+    assert found == {
+        "sound": "openvino",
+        "longer": "unknown",
+        "pickled": "pickle",
+        "other": "unknown",
+        "alone": "unknown",
+    }
+
+
 @pytest.fixture
 def run(tmp_path):
     """A run of two stages, and its manifests."""

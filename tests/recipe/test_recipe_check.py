@@ -133,9 +133,11 @@ def test_one_length_is_asked_for_in_words() -> None:
         (["stages={}"], "stages: must hold at least one stage, e.g. pretrain, audit, report."),
         (["stages={audit: {}}"], "stages.audit: an audit needs a stage of kind pretrain before it. Add one."),
         (["stages.audit.subject=pretrian"],
-         "stages.audit.subject: must name an earlier stage of kind pretrain; got 'pretrian'. Did you mean 'pretrain'?"),
+         "stages.audit.subject: must name an earlier stage of kind pretrain or compress; "
+         "got 'pretrian'. Did you mean 'pretrain'?"),
         (["stages.audit.subject=report"],
-         "stages.audit.subject: must name an earlier stage of kind pretrain; got 'report'. Known: pretrain."),
+         "stages.audit.subject: must name an earlier stage of kind pretrain or compress; "
+         "got 'report'. Known: pretrain."),
         (["stages.report.audit=pretrain"],
          "stages.report.audit: must name an earlier stage of kind audit; got 'pretrain'. Known: audit."),
         (["stages.pretrain.fit.schedule.warmup_steps=10"], "stages.pretrain.fit.schedule.warmup_steps: must be below "
@@ -163,7 +165,8 @@ def test_stages_stand_in_their_order() -> None:
     text = SOUND.replace("  audit: {}\n  report: {}\n", "  report: {}\n  audit: {subject: report}\n")
     assert found(text) == [
         "r.yaml:9: stages.report: a report needs a stage of kind audit before it. Add one.",
-        "r.yaml:10: stages.audit.subject: must name an earlier stage of kind pretrain; got 'report'. Known: pretrain.",
+        "r.yaml:10: stages.audit.subject: must name an earlier stage of kind pretrain or compress; "
+        "got 'report'. Known: pretrain.",
     ]
 
 

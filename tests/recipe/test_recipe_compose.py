@@ -56,6 +56,13 @@ def test_a_stage_of_another_name_keeps_what_it_says(tmp_path: Path) -> None:
     assert compose(path).plain()["stages"] == {"second": {"kind": "audit"}, "third": {}, "audit": None}
 
 
+def test_a_new_stage_stands_where_the_extension_names_it(base: Path, tmp_path: Path) -> None:
+    write(tmp_path, "whole.yaml", "extends: base.yaml\nstages: {audit: {}, report: {}}\n")
+    text = "extends: whole.yaml\nstages: {compress: {}, smaller: {kind: compress}, audit: {}, last: {kind: audit}}\n"
+    child = write(tmp_path, "child.yaml", text)
+    assert list(compose(child).plain()["stages"]) == ["pretrain", "compress", "smaller", "audit", "report", "last"]
+
+
 def test_mappings_merge_lists_and_scalars_replace(base: Path, tmp_path: Path) -> None:
     child = write(
         tmp_path,
@@ -220,10 +227,11 @@ def test_an_unknown_recipe_is_a_usage_error_with_a_hint(tmp_path: Path, monkeypa
     (tmp_path / "mine.yaml").touch()
     with pytest.raises(UsageError, match=r"Did you mean 'mine.yaml'\?"):
         find("mine.yml")
-    with pytest.raises(UsageError, match=r"Known: cifar10-94, .*, digits, mine.yaml"):
+    with pytest.raises(UsageError, match=r"Known: cifar10-94, .*, digits, digits-small, mine.yaml"):
         find("zzz")
 
 
 def test_the_shipped_examples() -> None:
-    assert set(examples()) == {"digits", "cifar10-94", "cifar10-fast", "cifar10-resnet18", "cifar10-resnet18-faithful"}
+    cifar10 = {f"cifar10-{name}" for name in ("94", "fast", "resnet18", "resnet18-faithful", "small")}
+    assert set(examples()) == {"digits", "digits-small", *cifar10}
     assert all(path.is_file() for path in examples().values())

@@ -40,7 +40,7 @@ def test_every_text_is_used_and_every_used_text_exists() -> None:
     composed |= {
         f"chart_{name}" for name in ("learning", "confusion", "reliability", "robustness", "latency", "stages")
     }
-    composed |= {"chart_intervals"}
+    composed |= {"chart_intervals", "failed", "unavailable"}
     assert used - set(TEXTS) == set()
     assert set(TEXTS) - quoted - composed == set() and composed <= set(TEXTS)
 

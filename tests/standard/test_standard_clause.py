@@ -10,7 +10,7 @@ from basestone.core.errors import RecipeError, UsageError
 from basestone.standard import load_clauses
 from basestone.standard.clause import SHIPPED, clause_by_id
 
-BUILT = ["CST-1", "CST-2", "GEN-1", "GEN-2", "GEN-4", "GEN-5", "LAT-1", "ROB-1", "SEC-1", "SEC-2"]
+BUILT = ["CST-1", "CST-2", "GEN-1", "GEN-2", "GEN-4", "GEN-5", "GEN-6", "LAT-1", "ROB-1", "SEC-1", "SEC-2"]
 CHINESE = re.compile(r"[一-鿿]")
 
 GOOD = """\
@@ -70,6 +70,7 @@ def test_thresholds_are_those_of_the_standard():
         ("GEN-2", "gap"): ("accuracy_gap", "at_most", 0.10),
         ("GEN-4", "error"): ("calibration_error", "at_most", 0.05),
         ("GEN-5", "leakage"): ("leakage_rate", "at_most", 0.001),
+        ("GEN-6", "retention"): ("quality_retention", "at_least", 0.99),
         ("ROB-1", "mean"): ("corruption_retention_mean", "at_least", 0.70),
         ("ROB-1", "worst"): ("corruption_retention_worst", "at_least", 0.40),
         ("LAT-1", "p99"): ("latency_p99", "at_most", 0.1),

@@ -65,7 +65,9 @@ def test_the_schema_is_itself_valid_and_refuses_what_it_should():
 def test_a_good_model_meets_the_standard():
     document = judged()
     assert document["outcome"] == "met" and document["open"] == [] and document["waived"] == []
-    assert {row["verdict"] for row in document["verdicts"]} == {"pass"}
+    verdicts = {row["clause"]: row["verdict"] for row in document["verdicts"]}
+    assert verdicts.pop("GEN-6") == "not_applicable"  # nobody compressed it
+    assert set(verdicts.values()) == {"pass"}
     assert (document["standard"], document["profile"], document["judged_on"]) == (
         "foundation-1",
         "foundation-1",

@@ -26,6 +26,8 @@ def wrong(**cases):
 def test_the_shipped_cases_name_clauses_that_exist_and_speak_both_languages():
     cases = {case.id: case for case in load_cases(clauses=CLAUSES)}
     assert {name: case.must_fail for name, case in cases.items() if case.must_fail} == {
+        "miscalibrated": "GEN-6",
+        "mutilated": "GEN-6",
         "leaked": "GEN-5",
         "overconfident": "GEN-4",
         "unfit": "GEN-1",
@@ -36,7 +38,11 @@ def test_the_shipped_cases_name_clauses_that_exist_and_speak_both_languages():
         "unrecorded": "CST-1",
         "tampered": "SEC-1",
     }
-    assert [name for name, case in cases.items() if case.must_fail is None] == ["healthy", "healthy-other-seed"]
+    assert [name for name, case in cases.items() if case.must_fail is None] == [
+        "healthy",
+        "healthy-other-seed",
+        "compressed",
+    ]
     assert all(any("一" <= letter <= "鿿" for letter in case.fault.zh) for case in cases.values())
 
 
