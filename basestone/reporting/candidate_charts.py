@@ -9,60 +9,47 @@ import altair as alt
 
 from basestone.reporting.numbers import quantity
 from basestone.reporting.strings import Language
-from basestone.reporting.svg import INK, MUTED, SERIES, to_svg, word
+from basestone.reporting.svg import INK, MUTED, SERIES, named_axis, to_svg, word
 
 
 def candidates_chart(candidates: Mapping[str, Any], shipped: str | None, language: Language) -> str:
-    """Accuracy by latency (log scale), one panel a batch size; marks as large as files, on the front filled.
+    """A row a candidate, the fastest first: latency on a log scale, accuracy and size in words; one panel a batch size.
 
     ``candidates`` as in ``candidates.json``; ``shipped`` is the name of the one that was chosen.
     """
-    panels = [_panel(candidates, int(size), front, shipped, language) for size, front in candidates["pareto"].items()]
-    chart = alt.hconcat(*panels, spacing=28) if len(panels) > 1 else panels[0]
+    panels = [_panel(candidates, size, front, shipped, language) for size, front in candidates["pareto"].items()]
+    chart = alt.vconcat(*panels, spacing=24) if len(panels) > 1 else panels[0]
     return to_svg(chart, f"candidates-{language}", word("chart_candidates", language))
 
 
-def _panel(candidates: Mapping[str, Any], size: int, front: list[str], shipped: str | None, language: Language) -> Any:
+def _panel(candidates: Mapping[str, Any], size: str, front: list[str], shipped: str | None, language: Language) -> Any:
     timed = [probe for probe in candidates["probes"] if probe["latency_s"]]
+    kinds = [word("on_front", language), word("beaten", language)]
     rows = [
         {
-            "ms": probe["latency_s"][str(size)] * 1e3,
-            "accuracy": probe["accuracy"],
-            "bytes": probe["size_bytes"],
-            "kind": word("on_front" if probe["name"] in front else "beaten", language),
-            "words": ("★ " if probe["name"] == shipped else "") + probe["name"],
             "place": place,
+            "ms": probe["latency_s"][size] * 1e3,
+            "kind": kinds[0] if probe["name"] in front else kinds[1],
+            "words": f"{probe['accuracy']:.2%} · {quantity(probe['size_bytes'], 'B')}",
         }
-        for place, probe in enumerate(sorted(timed, key=lambda probe: probe["latency_s"][str(size)]))
+        for place, probe in enumerate(sorted(timed, key=lambda probe: probe["latency_s"][size]))
     ]
-    times, scores = [row["ms"] for row in rows], [row["accuracy"] for row in rows]
-    margin = max(0.004, (max(scores) - min(scores)) * 0.35)
-    x = alt.X(
-        "ms:Q",
-        scale=alt.Scale(type="log", domain=[min(times) / 1.6, max(times) * 2.2], nice=False),
-        title=f"{word('latency_ms', language)} · {word('batch_of', language).format(n=size)}",
-        axis=alt.Axis(tickCount=5, format="~g"),
-    )
-    y = alt.Y(
-        "accuracy:Q",
-        scale=alt.Scale(domain=[min(scores) - margin, min(1.0, max(scores) + margin)], nice=False),
-        title=word("accuracy", language),
-        axis=alt.Axis(format=".1%", tickCount=5),
-    )
-    kinds = [word("on_front", language), word("beaten", language)]
+    names = [
+        ("★ " if probe["name"] == shipped else "") + probe["name"]
+        for probe in sorted(timed, key=lambda probe: probe["latency_s"][size])
+    ]
+    times = [row["ms"] for row in rows]
+    title = f"{word('latency_ms', language)} · {word('batch_of', language).format(n=size)}"
+    scale = alt.Scale(type="log", domain=[min(times) / 1.3, max(times) * 4], nice=False)
+    x = alt.X("ms:Q", scale=scale, title=title, axis=alt.Axis(tickCount=6, format="~g"))
+    y = alt.Y("place:O", title=None, axis=named_axis(names, 150, ticks=False))
     base = alt.Chart(alt.Data(values=rows)).encode(x=x, y=y)
-    marks = base.mark_point(filled=True, opacity=0.85).encode(
-        size=alt.Size("bytes:Q", scale=alt.Scale(range=[60, 420]), legend=None),
+    marks = base.mark_point(filled=True, size=70, opacity=1).encode(
         color=alt.Color("kind:N", scale=alt.Scale(domain=kinds, range=[SERIES[0], MUTED]), title=None),
         shape=alt.Shape("kind:N", scale=alt.Scale(domain=kinds, range=["circle", "diamond"]), title=None),
     )
-    above, below = (
-        alt.Chart(alt.Data(values=[row for row in rows if row["place"] % 2 == side]))
-        .mark_text(color=INK, fontSize=10, dy=-13 if side else 15)
-        .encode(x=x, y=y, text="words:N")
-        for side in (0, 1)
-    )
-    return alt.layer(marks, above, below).properties(width=300 if len(candidates["pareto"]) > 1 else 600, height=230)
+    words = base.mark_text(align="left", dx=10, color=INK).encode(text="words:N")
+    return alt.layer(marks, words).properties(width=470, height=26 * len(rows))
 
 
 def candidate_words(probe: Mapping[str, Any], language: Language) -> str:

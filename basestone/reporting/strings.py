@@ -106,9 +106,9 @@ TEXTS: dict[str, tuple[str, str]] = {
     "series_validation": ("validation", "验证"),
     "chart_candidates": ("Ways to run the model", "模型的运行方式"),
     "chart_candidates_note": (
-        "Accuracy by latency, each mark as large as its files; ★ is shipped: the fastest that was shown, on {n} "
-        "samples, to keep its parent's accuracy. Diamonds are beaten in latency, size and accuracy at once.",
-        "准确率与延迟的关系，标记大小对应文件大小；★ 为交付版本：在 {n} 个样本上证明保持原模型准确率的方式中最快者。"
+        "Latency, beside it accuracy and the size of the files; ★ is shipped: the fastest shown, on {n} samples, "
+        "to keep its parent's accuracy. Diamonds are beaten in latency, size and accuracy at once.",
+        "延迟，旁注准确率与文件大小；★ 为交付版本：在 {n} 个样本上证明保持原模型准确率的方式中最快者。"
         "菱形表示在延迟、体积与准确率上同时被超过。",
     ),
     "on_front": ("not beaten", "未被超过"),
