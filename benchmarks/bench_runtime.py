@@ -31,6 +31,7 @@ from side_by_side import Spread, alternate, folder_of, options, publish, ratio_c
 Predict = Callable[..., Any]
 CALIBRATED = 64
 PICKED = "picked"
+NETWORKS = ["resnet18@32", "resnet50@224", "bert6@128"]
 
 
 class Encoder(nn.Module):
@@ -48,23 +49,23 @@ class Encoder(nn.Module):
         return self.bert(input_ids=ids, attention_mask=torch.ones_like(ids)).logits
 
 
-def networks(run: str | None) -> dict[str, tuple[nn.Module, Callable[[int], torch.Tensor]]]:
-    """Name → the network and what makes a batch for it."""
+def network(name: str, run: str | None) -> tuple[nn.Module, Callable[[int], torch.Tensor]]:
+    """The network, ready to predict, and what makes a batch for it."""
     import timm
 
     torch.manual_seed(0)
-    resnet18 = timm.create_model("resnet18", num_classes=10)
-    resnet18.conv1, resnet18.maxpool = nn.Conv2d(3, 64, 3, padding=1, bias=False), nn.Identity()
+    if name == "bert6@128":
+        return Encoder().eval(), lambda n: torch.randint(1000, 20_000, (n, 128))
+    if name == "resnet50@224":
+        return timm.create_model("resnet50").eval(), lambda n: torch.randn(n, 3, 224, 224)
     if run is not None:
         from basestone.core.run import RunFolder
         from basestone.lifecycle.restore import restore
 
-        resnet18, _ = restore(RunFolder(Path(run)), "pretrain")
-    return {
-        "resnet18@32": (resnet18, lambda n: torch.randn(n, 3, 32, 32)),
-        "resnet50@224": (timm.create_model("resnet50"), lambda n: torch.randn(n, 3, 224, 224)),
-        "bert6@128": (Encoder(), lambda n: torch.randint(1000, 20_000, (n, 128))),
-    }
+        return restore(RunFolder(Path(run)), "pretrain")[0], lambda n: torch.randn(n, 3, 32, 32)
+    resnet18 = timm.create_model("resnet18", num_classes=10)
+    resnet18.conv1, resnet18.maxpool = nn.Conv2d(3, 64, 3, padding=1, bias=False), nn.Identity()
+    return resnet18.eval(), lambda n: torch.randn(n, 3, 32, 32)
 
 
 def by_hand(model: nn.Module, batch: Callable[[int], torch.Tensor], size: int, folder: Path) -> dict[str, Predict]:
@@ -188,22 +189,21 @@ def main() -> None:
     parser = options(__doc__, rounds=7)
     parser.add_argument("--resnet18", help="a run folder whose ResNet-18 is taken instead of one without training")
     parser.add_argument("--sizes", type=int, nargs="+", default=[1, 64])
-    parser.add_argument("--networks", nargs="+", default=["resnet18@32", "resnet50@224", "bert6@128"])
+    parser.add_argument("--networks", nargs="+", default=NETWORKS)
     asked = parser.parse_args()
     warnings.simplefilter("ignore")
     found: dict[str, Any] = {}
     wanted, sizes = (["resnet18@32"], [1]) if asked.quick else (asked.networks, asked.sizes)
-    for name, (model, batch) in networks(asked.resnet18).items():
-        if name in wanted:
-            model.eval()
-            with tempfile.TemporaryDirectory(prefix="runtime-") as place:
-                candidates = ours(model, batch, Path(place))
-                for size in sizes:
-                    inputs = batch(size).numpy()
-                    picked = fastest(candidates, inputs, 1 if asked.quick else 3)
-                    sides = by_hand(model, batch, size, Path(place)) | {PICKED: candidates[picked]}
-                    title = f"{name}, batch {size}"
-                    found[title] = compare(title, sides, picked, inputs, 1 if asked.quick else asked.rounds)
+    for name in wanted:
+        model, batch = network(name, asked.resnet18)
+        with tempfile.TemporaryDirectory(prefix="runtime-") as place:
+            candidates = ours(model, batch, Path(place))
+            for size in sizes:
+                inputs = batch(size).numpy()
+                picked = fastest(candidates, inputs, 1 if asked.quick else 3)
+                sides = by_hand(model, batch, size, Path(place)) | {PICKED: candidates[picked]}
+                title = f"{name}, batch {size}"
+                found[title] = compare(title, sides, picked, inputs, 1 if asked.quick else asked.rounds)
     gains: dict[str, Spread] = {title: result["over_eager"] for title, result in found.items()}
     single = [gain.median for title, gain in gains.items() if title.endswith("batch 1")]
     mean = float(np.exp(np.mean(np.log(single))))
