@@ -20,12 +20,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from basestone.compression.runtime import Example
 from basestone.core.errors import MissingExtra, UsageError
 
 Importance = Literal["magnitude", "taylor", "obd"]
 Latency = Callable[[nn.Module], float]
 Losses = Callable[[nn.Module], Iterable[Tensor]]
-Example = tuple[Tensor, ...]
 
 _LAYERS = (nn.modules.conv._ConvNd, nn.Linear)
 PROBED = 0.5  # share of a group's channels that are taken out to measure what one costs
@@ -82,17 +82,16 @@ def remove_channels(model: nn.Module, example: Example, chosen: Mapping[str, Seq
 
 
 def seconds_per_channel(
-    model: nn.Module, example: Example, groups: Sequence[Group], latency: Latency
+    model: nn.Module, example: Example, groups: Sequence[Group], latency: Latency, whole_s: float
 ) -> dict[str, float]:
-    """What one channel of each group costs: measured on a copy without half of them. Never below 0."""
-    whole = latency(model)
+    """What one channel of each group costs: measured on a copy without half of them, by ``model``'s. Never below 0."""
     costs: dict[str, float] = {}
     for group in groups:
         fewer = copy.deepcopy(model)
         gone = np.argsort(group.worth)[: int(len(group.worth) * PROBED)].tolist()
         if gone:
             remove_channels(fewer, example, {group.layer: gone})
-            costs[group.layer] = max(0.0, (whole - latency(fewer)) / len(gone))
+            costs[group.layer] = max(0.0, (whole_s - latency(fewer)) / len(gone))
     return costs
 
 
@@ -149,7 +148,7 @@ def prune_channels(
         if now <= target_s:
             return told
         groups = groups_of(model, example, importance, losses)
-        costs = seconds_per_channel(model, example, groups, latency)
+        costs = seconds_per_channel(model, example, groups, latency, now)
         chosen = choose(groups, costs, now - target_s, round_to=round_to, keep=keep)
         if not chosen:
             break

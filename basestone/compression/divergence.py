@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from basestone.compression.runtime import _openvino, first_output
+from basestone.compression.runtime import first_output, quiet_openvino
 
 if TYPE_CHECKING:
     import openvino
@@ -66,17 +66,15 @@ def module_outputs(onnx: Path) -> dict[str, str]:
 
 def _openvino_outputs(model: openvino.Model, names: dict[str, str], inputs: Arrays) -> dict[str, NDArray[Any]]:
     """What the tensors of those names hold; names that optimisation or quantization did away with are left out."""
-    core = _openvino().Core()
+    core = quiet_openvino().Core()
     opened = model.clone()
     present = {name for node in opened.get_ordered_ops() for port in node.outputs() for name in port.names}
     kept = {module: tensor for module, tensor in names.items() if tensor in present}
-    own = len(opened.outputs)
-    added = list(dict.fromkeys(tensor for tensor in kept.values()))
+    added = dict.fromkeys(kept.values())
     result_names = {name for port in opened.outputs for name in port.names}
     opened.add_outputs([tensor for tensor in added if tensor not in result_names])
     values = core.compile_model(opened, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})(list(inputs))
     by_name = {name: np.array(values[port]) for port in values for name in port.names}
-    assert own
     return {module: by_name[tensor] for module, tensor in kept.items() if tensor in by_name}
 
 

@@ -10,18 +10,21 @@ import io
 import logging
 import re
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 from torch.export import Dim, ExportedProgram
 
-from basestone.compression.runtime import _openvino, read_openvino
+from basestone.compression.runtime import Example, quiet_openvino, read_openvino
 from basestone.core.errors import MissingExtra, UsageError
 
-Example = tuple[Tensor, ...]
+if TYPE_CHECKING:
+    import openvino
+
 OPERATOR = re.compile(r"OpOverload\(op='\w+\.(\w+)'")
 
 
@@ -62,8 +65,15 @@ def to_onnx(program: ExportedProgram, path: Path) -> Path:
 
 def to_openvino(onnx: Path, path: Path) -> Path:
     """Writes the IR ``path`` (``.xml``, and ``.bin`` beside it) of an ONNX file, weights in float32."""
-    _openvino().save_model(read_openvino(onnx), path, compress_to_fp16=False)
+    quiet_openvino().save_model(read_openvino(onnx), path, compress_to_fp16=False)
     return path
+
+
+def traced_openvino(model: nn.Module, example: Example) -> openvino.Model:
+    """The module in OpenVINO without a detour by a file; its float32 kernels, or the rounding that NNCF put into it."""
+    with quiet():  # it traces by torch.jit, which is deprecated and says so
+        inputs = example[0] if len(example) == 1 else example
+        return quiet_openvino().convert_model(model.eval(), example_input=inputs)
 
 
 def to_pt2(program: ExportedProgram, path: Path) -> Path:
@@ -134,11 +144,3 @@ def quiet() -> Iterator[None]:
     finally:
         for logger, level in zip(loggers, levels, strict=True):
             logger.setLevel(level)
-
-
-EXPORTERS: dict[str, Callable[..., Path]] = {
-    "onnx": to_onnx,
-    "openvino": to_openvino,
-    "pt2": to_pt2,
-    "litert": to_litert,
-}

@@ -14,7 +14,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from basestone.compression.channels import Example, Latency
+from basestone.compression.channels import Latency
+from basestone.compression.runtime import Example
 from basestone.compression.structure import Skipped, replace_module
 from basestone.core.errors import UsageError
 

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import statistics
 import time
-import warnings
 from collections.abc import Callable
 from typing import Any, Literal
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from basestone.compression.export import traced_openvino
 from basestone.compression.runtime import (
+    Example,
     Precision,
     Predictor,
-    _openvino,
     openvino_predictor,
     torch_predictor,
     usable_threads,
@@ -26,7 +26,7 @@ LEAST_S = 0.15  # a measurement lasts at least as long, however fast the network
 
 
 def latency_of(
-    example: tuple[Tensor, ...], backend: Literal["eager", "openvino", "flops"], precision: Precision, batch_size: int
+    example: Example, backend: Literal["eager", "openvino", "flops"], precision: Precision, batch_size: int
 ) -> Callable[[nn.Module], float]:
     """A function from a network to the median seconds of one prediction of ``batch_size`` samples of ``example``.
 
@@ -40,7 +40,7 @@ def latency_of(
     def latency(model: nn.Module) -> float:
         predict: Predictor
         if backend == "openvino":
-            predict = openvino_predictor(_converted(model, example), precision, usable_threads())
+            predict = openvino_predictor(traced_openvino(model, example), precision, usable_threads())
         else:
             predict = torch_predictor(model, precision, compiled=False)
         return _median(predict, arrays)
@@ -48,17 +48,10 @@ def latency_of(
     return latency
 
 
-def _operations(model: nn.Module, inputs: tuple[Tensor, ...]) -> float:
+def _operations(model: nn.Module, inputs: Example) -> float:
     with FlopCounterMode(display=False) as counter, torch.no_grad():
         model.eval()(*inputs)
     return float(counter.get_total_flops())
-
-
-def _converted(model: nn.Module, example: tuple[Tensor, ...]) -> Any:
-    inputs: Any = example[0] if len(example) == 1 else example
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # it traces by torch.jit, which is deprecated
-        return _openvino().convert_model(model.eval(), example_input=inputs)
 
 
 def _median(predict: Predictor, arrays: list[Any]) -> float:

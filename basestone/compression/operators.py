@@ -13,7 +13,7 @@ from typing import Any
 
 from torch.export import ExportedProgram
 
-from basestone.compression.runtime import Precision, _openvino
+from basestone.compression.runtime import onnx_options, openvino_options, quiet_openvino, read_openvino
 
 _DATA = {"Const", "Parameter", "Result", "Constant", "Input", "Output"}  # they hold numbers and compute nothing
 
@@ -37,24 +37,17 @@ def count_onnx_executed(path: Path, threads: int) -> dict[str, int]:
 
     with tempfile.TemporaryDirectory(prefix="operators-") as folder:
         optimized = Path(folder) / "optimized.onnx"
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
-        options.log_severity_level = 3
+        options = onnx_options(threads)
         options.optimized_model_filepath = str(optimized)
         onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
         return count_onnx(optimized)
 
 
-def count_openvino_executed(path: Path, precision: Precision, shapes: list[list[int]]) -> dict[str, int]:
+def count_openvino_executed(path: Path, shapes: list[list[int]], threads: int) -> dict[str, int]:
     """Primitives that OpenVINO executes for inputs of these shapes, such as one convolution with all it absorbed."""
-    core = _openvino().Core()
-    model = core.read_model(path)
+    model = read_openvino(path)
     model.reshape(dict(zip((port.any_name for port in model.inputs), shapes, strict=True)))
-    compiled = core.compile_model(
-        model,
-        "CPU",
-        {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": "bf16" if precision == "bf16" else "f32"},
-    )
+    compiled = quiet_openvino().Core().compile_model(model, "CPU", openvino_options("fp32", threads))
     kinds = (_text(node.get_rt_info(), "layerType") for node in compiled.get_runtime_model().get_ordered_ops())
     return _sorted(Counter(kind for kind in kinds if kind not in _DATA))
 
@@ -64,7 +57,7 @@ def executed(path: Path, shapes: list[list[int]], threads: int) -> dict[str, int
     if path.suffix == ".onnx":
         return count_onnx_executed(path, threads)
     if path.suffix == ".xml":
-        return count_openvino_executed(path, "fp32", shapes)
+        return count_openvino_executed(path, shapes, threads)
     return {}
 
 

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from basestone.compression.channels import Example, Latency, Losses
     from basestone.compression.quantize import Quantizer
 
+Backend = Literal["eager", "compile", "onnxruntime", "openvino"]
+Precision = Literal["fp32", "bf16", "int8"]
 Share = Annotated[float, Interval(gt=0, lt=1)]
 Removed = list[dict[str, Any]]
 
@@ -44,8 +46,7 @@ def channels(
     """
     from basestone.compression.channels import prune_channels
 
-    for step in range(done + 1, steps + 1):
-        target_s = whole_s * to_latency ** (step / steps)
+    for target_s in _targets(whole_s, to_latency, steps, done):
         yield prune_channels(
             model,
             example,
@@ -83,8 +84,13 @@ def layers(
         values = [float(loss) for loss in losses(candidate.eval())]
         return sum(values) / len(values)
 
-    for step in range(done + 1, steps + 1):
-        yield prune_layers(model, example, latency, mean_loss, target_s=whole_s * to_latency ** (step / steps))
+    for target_s in _targets(whole_s, to_latency, steps, done):
+        yield prune_layers(model, example, latency, mean_loss, target_s=target_s)
+
+
+def _targets(whole_s: float, to_latency: float, steps: int, done: int) -> list[float]:
+    """The latency that each step still to be done must reach."""
+    return [whole_s * to_latency ** (step / steps) for step in range(done + 1, steps + 1)]
 
 
 PRUNERS: Registry[Iterator[Removed]] = Registry("pruner", {"channels": channels, "layers": layers})
@@ -144,10 +150,8 @@ class Measured(Strict):
 class Deploy(Strict):
     """Try every way of running the model, keep the fastest that is still the same model."""
 
-    backends: list[Literal["eager", "compile", "onnxruntime", "openvino"]] = Field(
-        default=["eager", "compile", "onnxruntime", "openvino"], min_length=1
-    )
-    precisions: list[Literal["fp32", "bf16", "int8"]] = Field(default=["fp32", "bf16", "int8"], min_length=1)
+    backends: list[Backend] = Field(default=["eager", "compile", "onnxruntime", "openvino"], min_length=1)
+    precisions: list[Precision] = Field(default=["fp32", "bf16", "int8"], min_length=1)
     batch_sizes: list[PositiveInt] = Field(default=[1], min_length=1, description="Sizes that it must be fast at.")
     retain: Fraction = Field(default=0.99, description="Least share of the parent's accuracy, by the lower bound.")
     samples: PositiveInt = Field(default=2_000, description="Validation (then training) samples that show it.")

@@ -65,8 +65,7 @@ def pick(probes: Sequence[Probe], least: float) -> Probe:
             f"At least one way to run the model must keep {least:.1%} of its parent's accuracy, and none was shown to. "
             f"{found}. Take more samples (deploy.samples), or compress less."
         )
-    sizes = set.intersection(*(set(probe.latency_s) for probe in fit))
-    fastest = {size: min(probe.latency_s[size] for probe in fit) for size in sorted(sizes)}
+    fastest = {size: min(probe.latency_s[size] for probe in fit) for size in fit[0].latency_s}
     return min(fit, key=lambda probe: score_of(probe, fastest))
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import copy
 import logging
-import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,12 +18,12 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from basestone.compression.export import quiet
+from basestone.compression.export import quiet, traced_openvino
 from basestone.compression.runtime import (
     Predictor,
-    _openvino,
     openvino_predictor,
     quiet_nncf,
+    quiet_openvino,
     read_openvino,
     usable_threads,
 )
@@ -130,11 +129,7 @@ class Aware:
             data = nncf.Dataset(batches, lambda batch: batch[0] if len(batch) == 1 else batch)
             rounded = nncf.quantize(copy.deepcopy(given.model).eval(), data, **_common(given.model, self.samples))
         given.train(rounded)
-        with quiet(), warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            inputs: Any = batches[0][0] if len(batches[0]) == 1 else batches[0]
-            made = _openvino().convert_model(nncf.strip(rounded.eval()), example_input=inputs)
-        return _saved(made, path)
+        return _saved(traced_openvino(nncf.strip(rounded.eval()), batches[0]), path)
 
 
 @dataclass(frozen=True)
@@ -216,5 +211,5 @@ def _common(model: nn.Module, samples: int) -> dict[str, Any]:
 
 
 def _saved(model: Any, path: Path) -> Path:
-    _openvino().save_model(model, path, compress_to_fp16=False)
+    quiet_openvino().save_model(model, path, compress_to_fp16=False)
     return path

@@ -11,8 +11,8 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from basestone.compression.export import Example
 from basestone.compression.runtime import (
+    Example,
     first_output,
     onnx_predictor,
     openvino_predictor,

@@ -6,27 +6,26 @@ float32 array. It is for one thread at a time.
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from basestone.compression.options import Backend, Precision
 from basestone.core.errors import MissingExtra
 
 if TYPE_CHECKING:
     import openvino
 
-Backend = Literal["eager", "compile", "onnxruntime", "openvino"]
-Precision = Literal["fp32", "bf16", "int8"]
 Predictor = Callable[..., NDArray[np.float32]]
+Example = tuple[Tensor, ...]  # one batch of a model's inputs
 
 BACKENDS: tuple[Backend, ...] = ("eager", "compile", "onnxruntime", "openvino")
 PRECISIONS: tuple[Precision, ...] = ("fp32", "bf16", "int8")
@@ -102,10 +101,7 @@ def onnx_predictor(path: Path, threads: int) -> Predictor:
     """ONNX Runtime on the CPU, all graph optimisations on."""
     import onnxruntime
 
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.log_severity_level = 3
-    session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    session = onnxruntime.InferenceSession(path, onnx_options(threads), providers=["CPUExecutionProvider"])
     names, output = [item.name for item in session.get_inputs()], session.get_outputs()[0].name
 
     def predict(*arrays: NDArray[Any]) -> NDArray[np.float32]:
@@ -114,14 +110,29 @@ def onnx_predictor(path: Path, threads: int) -> Predictor:
     return predict
 
 
-def openvino_predictor(model: openvino.Model, precision: Precision, threads: int) -> Predictor:
-    """OpenVINO on the CPU, compiled anew for every input shape, as fixed shapes run faster than free ones."""
-    core = _openvino().Core()
-    options = {
+def onnx_options(threads: int) -> Any:
+    """ONNX Runtime's session options: so many threads, errors only."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.log_severity_level = 3
+    return options
+
+
+def openvino_options(precision: Precision, threads: int) -> dict[str, Any]:
+    """OpenVINO's options for one prediction at a time."""
+    return {
         "PERFORMANCE_HINT": "LATENCY",
         "INFERENCE_NUM_THREADS": threads,
         "INFERENCE_PRECISION_HINT": "bf16" if precision == "bf16" else "f32",
     }
+
+
+def openvino_predictor(model: openvino.Model, precision: Precision, threads: int) -> Predictor:
+    """OpenVINO on the CPU, compiled anew for every input shape, as fixed shapes run faster than free ones."""
+    core = quiet_openvino().Core()
+    options = openvino_options(precision, threads)
     requests: dict[tuple[tuple[int, ...], ...], Any] = {}
 
     def request_for(shapes: tuple[tuple[int, ...], ...]) -> Any:
@@ -143,10 +154,10 @@ def openvino_predictor(model: openvino.Model, precision: Precision, threads: int
 
 def read_openvino(path: Path) -> openvino.Model:
     """An IR (``.xml`` beside its ``.bin``) or an ONNX file."""
-    return _openvino().Core().read_model(path)
+    return quiet_openvino().Core().read_model(path)
 
 
-def _openvino() -> Any:
+def quiet_openvino() -> Any:
     """OpenVINO without the telemetry that it and NNCF would send; both do without the package when it is not there."""
     if "openvino" not in sys.modules:
         sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]
@@ -159,7 +170,7 @@ def _openvino() -> Any:
 
 def quiet_nncf() -> Any:
     """NNCF with its telemetry off and only its warnings on."""
-    _openvino()
+    quiet_openvino()
     try:
         import nncf
     except ImportError as error:
@@ -192,7 +203,7 @@ def first_output(output: Any) -> Tensor:
 
 def usable_threads() -> int:
     """The threads that PyTorch was given, which is one a physical core in a run of ours."""
-    return torch.get_num_threads() or os.cpu_count() or 1
+    return torch.get_num_threads()
 
 
 def _as_tensor(array: NDArray[Any]) -> Tensor:

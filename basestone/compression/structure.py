@@ -27,9 +27,11 @@ class Skipped(nn.Module):
 
 @dataclass(frozen=True, kw_only=True)
 class Structure:
-    """``skipped``: names of blocks taken out; ``sizes``: module → attribute → whole number or numbers;
-    ``shapes``: parameter or buffer → its shape. Only what differs from the recipe's network.
-    """  # noqa: D205
+    """What differs from the recipe's network, and nothing else.
+
+    ``skipped``: names of blocks taken out; ``sizes``: module → attribute → whole number or numbers; ``shapes``:
+    parameter or buffer → its shape.
+    """
 
     skipped: list[str] = field(default_factory=list[str])
     sizes: dict[str, dict[str, Any]] = field(default_factory=dict[str, dict[str, Any]])

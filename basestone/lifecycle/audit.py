@@ -11,7 +11,7 @@ from typing import Any
 from basestone.core.artifact import MANIFEST, Manifest, read_json
 from basestone.core.run import RunFolder
 from basestone.lifecycle.assess import assess
-from basestone.lifecycle.check import standard_in_force
+from basestone.lifecycle.check import model_of, standard_in_force
 from basestone.lifecycle.collect import collect
 from basestone.lifecycle.stage import Corridor, perform
 from basestone.recipe.schema import Audit
@@ -19,7 +19,7 @@ from basestone.recipe.schema import Audit
 
 def audit(corridor: Corridor, stage: str, section: Audit, made: dict[str, Manifest]) -> Manifest:
     """Makes ``stages/<stage>``: ``samples/*.parquet``, ``facts.json``, ``measurements.json``, ``verdicts.json``."""
-    prepared, subject = made["prepare"], made[section.subject or last_model(made)]
+    prepared, subject = made["prepare"], made[model_of(corridor.recipe, stage, section.subject)]
     standard, root = standard_in_force(corridor.recipe, stage), origin(made, subject)
     _retry_failures(corridor.folder, stage)
 
@@ -61,8 +61,3 @@ def _retry_failures(run: RunFolder, stage: str) -> None:
     finished = run.manifest(stage)
     if finished is not None and finished.facts["failures"]:
         (run.stage(stage) / MANIFEST).unlink()
-
-
-def last_model(made: dict[str, Manifest]) -> str:
-    """The id of the last stage that left a model."""
-    return [stage for stage, manifest in made.items() if "model.json" in manifest.files][-1]

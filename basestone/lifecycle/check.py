@@ -52,15 +52,16 @@ def standard_in_force(recipe: Recipe, stage: str) -> StandardInForce:
         recipe.task,
         date.today(),
         stage=stage,
-        compressed=isinstance(recipe.stages.get(audited(recipe, stage) or ""), Compress),
+        compressed=isinstance(recipe.stages.get(model_of(recipe, stage, section.subject)), Compress),
         known_measures=MEASURES,
     )
 
 
-def audited(recipe: Recipe, stage: str) -> str | None:
-    """The stage whose model the audit ``stage`` looks at; None when there is none, which is a fault of its own."""
-    section = recipe.stages[stage]
+def model_of(recipe: Recipe, stage: str, named: str | None) -> str:
+    """The stage whose model ``stage`` works on: the one that is named, else the last one before it that leaves one.
+
+    Empty when there is none, which is a fault of its own.
+    """
     earlier = list(recipe.stages)[: list(recipe.stages).index(stage)]
     models = [name for name in earlier if isinstance(recipe.stages[name], Pretrain | Compress)]
-    named = section.subject if isinstance(section, Audit) else None
-    return named or (models[-1] if models else None)
+    return named or (models[-1] if models else "")

@@ -3,26 +3,45 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from basestone.core.artifact import read_json
 from basestone.core.errors import ArtifactError
 from basestone.core.evidence import Records, read_records
 from basestone.lifecycle.collect import Collector, Fact, Session
 
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from basestone.measures.subject import Subject
+
 
 def _clean(session: Session, name: str, limit: int | None) -> Mapping[str, Any]:
+    split = session.split(name)
+    positions = session.positions(len(split), limit, f"clean_{name}")
+    return _predicted(session, session.subject, name, positions, f"{name} images", groups=split.groups)
+
+
+def _predicted(
+    session: Session,
+    subject: Subject,
+    name: str,
+    positions: NDArray[np.int64],
+    unit: str,
+    groups: Mapping[str, Any] | None = None,
+) -> Mapping[str, Any]:
     from basestone.measures.subject import collect_clean
 
     split = session.split(name)
     return collect_clean(
-        session.subject,
+        subject,
         split.raw,
         split.targets,
-        session.positions(len(split), limit, f"clean_{name}"),
-        groups=split.groups,
+        positions,
+        groups=groups,
         batch_size=session.section.batch_size,
-        progress=session.progress(f"{name} images"),
+        progress=session.progress(unit),
     )
 
 
@@ -39,19 +58,12 @@ def clean_train(session: Session) -> Mapping[str, Any]:
 def parent_test(session: Session) -> Mapping[str, Any]:
     """The predictions of the model that a compressed one was made from, on the samples that ``clean_test`` holds."""
     from basestone.lifecycle.restore import restore_subject
-    from basestone.measures.subject import collect_clean
 
     if session.origin is None:
         raise ArtifactError("a parent is compared with a model that was compressed, and this one was not")
-    split = session.split("test")
-    return collect_clean(
-        restore_subject(session.corridor.folder, session.origin.stage, session.section),
-        split.raw,
-        split.targets,
-        Records(session.folder).table("clean_test")["index"].copy(),  # a table's columns cannot be written to
-        batch_size=session.section.batch_size,
-        progress=session.progress("parent's test images"),
-    )
+    parent = restore_subject(session.corridor.folder, session.origin.stage, session.section)
+    recorded = Records(session.folder).table("clean_test")["index"].copy()  # a table's columns cannot be written to
+    return _predicted(session, parent, "test", recorded, "parent's test images")
 
 
 def corrupted(session: Session) -> Mapping[str, Any]:
@@ -85,11 +97,11 @@ def latency(session: Session) -> Mapping[str, Any]:
 
 def inference_cost(session: Session) -> Fact:
     """FLOPs, memory and energy of one prediction."""
-    from basestone.lifecycle.restore import restore
+    from basestone.lifecycle.restore import built
     from basestone.measures.efficiency import measure_inference
     from basestone.models.model import describe
 
-    model, _ = restore(session.corridor.folder, session.parent.stage)  # a runtime's operations cannot be counted
+    model = built(read_json(session.parent_folder / "model.json"))  # a runtime's operations cannot be counted
     flops = describe(model, session.one_image().shape[1:]).flops
     return Fact({"flops_per_sample": flops} | measure_inference(session.subject, session.one_image()))
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from basestone.core.artifact import Manifest, read_json, write_json
 from basestone.core.spec import ImageSpec
+from basestone.lifecycle.check import model_of
 from basestone.lifecycle.keys import signing_key
 from basestone.lifecycle.stage import Corridor, perform
 from basestone.recipe.schema import Compress
@@ -24,9 +25,7 @@ if TYPE_CHECKING:
 
 def compress(corridor: Corridor, stage: str, section: Compress, made: dict[str, Manifest]) -> Manifest:
     """Makes ``stages/<stage>``: a model as pre-training leaves it and, if deployed, ``runtime.json`` and its files."""
-    from basestone.lifecycle.audit import last_model
-
-    prepared, parent = made["prepare"], made[section.parent or last_model(made)]
+    prepared, parent = made["prepare"], made[model_of(corridor.recipe, stage, section.parent)]
     teacher = made[section.teacher] if section.teacher else parent
 
     def work(folder: Path) -> dict[str, Any]:
@@ -86,7 +85,7 @@ class Bench:
         from basestone.compression.structure import read_structure
         from basestone.lifecycle.restore import built
 
-        return read_structure(model, built(self.description, self.spec)).to_json()
+        return read_structure(model, built(self.description)).to_json()
 
     def split(self, name: str, *, augmented: bool = False) -> ImageSplit:
         """One split of the prepared data."""

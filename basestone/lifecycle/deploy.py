@@ -59,6 +59,7 @@ def _exported(bench: Bench, model: nn.Module) -> Files:
     """Every file that a candidate or the recipe asks for. An ONNX file is the root of most of them."""
     from basestone.compression import export
     from basestone.compression.operators import count_traced
+    from basestone.compression.replay import replay
 
     files = Files(bench.folder / "deployed", (bench.split("train").batch(bench.draw("train", 4, "example")).inputs,))
     files.folder.mkdir(exist_ok=True)
@@ -76,7 +77,7 @@ def _exported(bench: Bench, model: nn.Module) -> Files:
     if bench.section.quantize is not None:
         _quantize(bench, model, files)
     for kind in bench.section.export:
-        _replay_export(model, files, kind)
+        replay(kind, files.made[kind], model, files.example)
     return files
 
 
@@ -255,13 +256,6 @@ def _proof(bench: Bench, chosen: Probe, expected: Expected) -> dict[str, Any]:
         "parent_retention": chosen.retention,
         "parent_retention_lower": chosen.retention_lower,
     }
-
-
-def _replay_export(model: nn.Module, files: Files, kind: str) -> None:
-    """An export that was asked for is loaded again and answers as the module does."""
-    from basestone.compression.replay import replay
-
-    replay(kind, files.made[kind], model, files.example)
 
 
 def _keep_only(folder: Path, kept: set[Path]) -> list[str]:

@@ -23,19 +23,18 @@ def restore(run: RunFolder, stage: str) -> tuple[nn.Module, ImageSpec]:
 
     folder = run.stage(stage)
     description = read_json(folder / "model.json")
-    spec = ImageSpec.from_json(description["spec"])
-    model = built(description, spec)
+    model = built(description)
     load_weights(model, folder / "model.safetensors")
-    return model.eval(), spec
+    return model.eval(), ImageSpec.from_json(description["spec"])
 
 
-def built(description: dict[str, Any], spec: ImageSpec) -> nn.Module:
+def built(description: dict[str, Any]) -> nn.Module:
     """The network that a ``model.json`` describes, without its weights: the recipe's, less what was taken out."""
     from basestone.compression.structure import Structure, apply_structure
     from basestone.models.catalogue import MODELS, rebuild
 
     options = MODELS.options(description["model"]["kind"]).model_validate(description["model"])
-    model = rebuild(options, spec)
+    model = rebuild(options, ImageSpec.from_json(description["spec"]))
     if "structure" in description:
         apply_structure(model, Structure.from_json(description["structure"]))
     return model

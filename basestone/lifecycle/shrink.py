@@ -123,7 +123,7 @@ def _resumed(bench: Bench) -> Shrunk:
     path = bench.unfinished / "shrunk.json"
     if path.exists():
         told = read_json(path)
-        model = built(bench.description | {"structure": told["structure"]}, bench.spec)
+        model = built(bench.description | {"structure": told["structure"]})
         load_weights(model, bench.unfinished / told["weights"])
         return Shrunk(model, told["removed"], told["fits"])
     return Shrunk(bench.original() if bench.section.model is None else _student(bench))

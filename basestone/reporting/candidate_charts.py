@@ -23,7 +23,8 @@ def candidates_chart(candidates: Mapping[str, Any], shipped: str | None, languag
 
 
 def _panel(candidates: Mapping[str, Any], size: str, front: list[str], shipped: str | None, language: Language) -> Any:
-    timed = [probe for probe in candidates["probes"] if probe["latency_s"]]
+    measured = (probe for probe in candidates["probes"] if probe["latency_s"])
+    timed = sorted(measured, key=lambda probe: probe["latency_s"][size])
     kinds = [word("on_front", language), word("beaten", language)]
     rows = [
         {
@@ -32,12 +33,9 @@ def _panel(candidates: Mapping[str, Any], size: str, front: list[str], shipped: 
             "kind": kinds[0] if probe["name"] in front else kinds[1],
             "words": f"{probe['accuracy']:.2%} · {quantity(probe['size_bytes'], 'B')}",
         }
-        for place, probe in enumerate(sorted(timed, key=lambda probe: probe["latency_s"][size]))
+        for place, probe in enumerate(timed)
     ]
-    names = [
-        ("★ " if probe["name"] == shipped else "") + probe["name"]
-        for probe in sorted(timed, key=lambda probe: probe["latency_s"][size])
-    ]
+    names = [("★ " if probe["name"] == shipped else "") + probe["name"] for probe in timed]
     times = [row["ms"] for row in rows]
     title = f"{word('latency_ms', language)} · {word('batch_of', language).format(n=size)}"
     scale = alt.Scale(type="log", domain=[min(times) / 1.3, max(times) * 4], nice=False)
