@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -64,11 +64,46 @@ class Loss:
     count: int
 
 
+@dataclass(frozen=True, kw_only=True)
+class View:
+    """How an objective needs its data to be read.
+
+    ``labels``: each sample with its own target. ``next``: text as one stream in blocks, each token's target the token
+    after it. ``masked``: documents in which some words are hidden; the targets are the hidden tokens, −100 elsewhere.
+    ``share``: of the tokens that are hidden; ``whole_word``: all tokens of a word, or none.
+    """
+
+    kind: Literal["labels", "next", "masked"] = "labels"
+    share: float = 0.15
+    whole_word: bool = True
+
+
+def view_of(objective: object) -> View:
+    """An objective's own ``view``; labels where it has none."""
+    return getattr(objective, "view", View())
+
+
 class Objective(Protocol):
     """What training minimises."""
 
     def __call__(self, model: nn.Module, batch: Batch) -> Loss:
         """Runs the model on the batch and returns its loss."""
+        ...
+
+
+class StepHook(Protocol):
+    """What a method of adaptation does in every step, after the optimizer moved and before gradients are dropped."""
+
+    def __call__(self, step: int) -> None:
+        """``step`` counts the finished ones, from 1."""
+        ...
+
+    def tensors(self) -> Mapping[str, Tensor]:
+        """All that it must remember, for a checkpoint."""
+        ...
+
+    def restore(self, tensors: dict[str, Tensor]) -> None:
+        """Goes on from what ``tensors`` gave."""
         ...
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,3 +39,49 @@ class ImageSpec:
         """Reads what ``to_json`` wrote (JSON has no tuples)."""
         lists = {name: tuple(value[name]) for name in ("class_names", "mean", "std")}
         return cls(channels=value["channels"], height=value["height"], width=value["width"], **lists)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TextSpec:
+    """The shape and meaning of text that was cut into tokens.
+
+    ``max_length``: tokens that a model sees at once. ``pad``, ``start``, ``end``, ``mask``: the numbers of the special
+    tokens; no document holds ``pad``. ``class_names``: empty where documents have no labels. ``head``: what a model of
+    this text answers: the class of a document, or a token at every place.
+    """
+
+    vocab_size: int
+    max_length: int
+    pad: int
+    start: int
+    end: int
+    mask: int
+    class_names: tuple[str, ...] = ()
+    head: Literal["classes", "tokens"] = "classes"
+
+    @property
+    def num_classes(self) -> int:
+        """What the head tells apart."""
+        return len(self.class_names) if self.head == "classes" else self.vocab_size
+
+    @property
+    def input_shape(self) -> tuple[int]:
+        """Tokens of one document."""
+        return (self.max_length,)
+
+    def to_json(self) -> dict[str, Any]:
+        """A JSON object that ``from_json`` reads back."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, value: dict[str, Any]) -> Self:
+        """Reads what ``to_json`` wrote."""
+        return cls(**(value | {"class_names": tuple(value["class_names"])}))
+
+
+DataSpec = ImageSpec | TextSpec
+
+
+def read_spec(value: dict[str, Any]) -> DataSpec:
+    """What either class's ``to_json`` wrote."""
+    return TextSpec.from_json(value) if "vocab_size" in value else ImageSpec.from_json(value)

@@ -1,9 +1,8 @@
 """Decode once: every image of a source as uint8 in one memory-mapped file.
 
 ``cache_root/<key>/`` holds ``images.npy`` (N×C×H×W), ``rows.parquet`` (row name, split, label, SHA-256 of the pixels,
-groups) and ``cache.json``. The key is a digest of the source's content and the decoding, never of paths. The folder is
-filled under a temporary name and renamed, so that it is whole or absent; of two processes that fill it at once the
-first to finish wins and the other uses its result. A cache whose pixels are not those of its hashes is made again.
+groups) and ``cache.json``. The key is a digest of the source's content and the decoding, never of paths. A cache whose
+pixels are not those of its hashes is made again.
 """
 
 from __future__ import annotations
@@ -11,8 +10,6 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-import tempfile
-import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -23,17 +20,17 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from basestone.core.artifact import read_json, write_json
+from basestone.core.artifact import read_json
 from basestone.core.errors import ArtifactError, DataError
 from basestone.core.evidence import digest_of, read_records, write_records
 from basestone.data.classes import checked_label, numbered
+from basestone.data.folders import fill, is_whole
 from basestone.data.image import Decoding, bombs_refused, decode
 from basestone.data.readers.contract import Row, Source
 
 FORMAT = 1  # raise it when the same bytes would be decoded to other pixels
 GROUP = "group:"
 _ROWS_AT_ONCE = 256
-_STALE_S = 24 * 3600
 _ROW_BYTES = 256  # of rows.parquet, with room to spare
 
 Progress = Callable[[int, int], None]
@@ -53,16 +50,6 @@ def cache_key(source: Source, decoding: Decoding, groups: Sequence[str]) -> str:
     """The digest (hex) of all that the cache's bytes depend on."""
     choices = {"size": decoding.size, "channels": decoding.channels, "groups": list(groups)}
     return digest_of({"format": FORMAT, "source": source.identity(), "decoding": choices})
-
-
-def is_whole(cache_root: Path, key: str) -> bool:
-    """Whether the cache is there with files of the right sizes; its pixels are not read."""
-    folder = cache_root / key
-    try:
-        sizes: dict[str, int] = read_json(folder / "cache.json")["sizes"]
-        return all((folder / name).stat().st_size == size for name, size in sizes.items())
-    except (ArtifactError, OSError, KeyError, TypeError, AttributeError):
-        return False
 
 
 def open_cache(cache_root: Path, key: str) -> Cache:
@@ -110,34 +97,10 @@ def _fill(
     key: str,
     progress: Progress | None,
 ) -> None:
-    cache_root.mkdir(parents=True, exist_ok=True)
-    _remove_stale(cache_root, key)
-    temporary = Path(tempfile.mkdtemp(dir=cache_root, prefix=f".{key}."))
-    try:
-        classes = _write(source, decoding, groups, temporary, progress)
-        sizes = {name: (temporary / name).stat().st_size for name in ("images.npy", "rows.parquet")}
-        write_json(temporary / "cache.json", {"classes": classes, "sizes": sizes})
-        _publish(temporary, cache_root, key)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+    def write(folder: Path) -> dict[str, Any]:
+        return {"classes": _write(source, decoding, groups, folder, progress)}
 
-
-def _publish(temporary: Path, cache_root: Path, key: str) -> None:
-    final = cache_root / key
-    try:
-        temporary.rename(final)
-    except OSError:  # there is a folder already: a broken one, or that of a process which was faster
-        if is_whole(cache_root, key) and _unchanged(open_cache(cache_root, key)):
-            return
-        shutil.rmtree(final)
-        temporary.rename(final)
-
-
-def _remove_stale(cache_root: Path, key: str) -> None:
-    """Removes what a killed process left; younger folders may belong to one that is still at work."""
-    for path in cache_root.glob(f".{key}.*"):
-        if time.time() - path.stat().st_mtime > _STALE_S:
-            shutil.rmtree(path, ignore_errors=True)
+    fill(cache_root, key, ["images.npy", "rows.parquet"], write, lambda: _unchanged(open_cache(cache_root, key)))
 
 
 def _write(

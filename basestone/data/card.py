@@ -11,11 +11,12 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import BaseModel
 
-from basestone.core.spec import ImageSpec
+from basestone.core.spec import DataSpec, ImageSpec
 from basestone.data.cache import GROUP, Cache
 from basestone.data.duplicates import Copies
-from basestone.data.options import DataOptions
+from basestone.data.tables import Rows
 
 Positions = NDArray[np.int64]
 _IMAGES_AT_ONCE = 1024
@@ -45,13 +46,13 @@ def image_spec(cache: Cache, train: Positions) -> ImageSpec:
 
 
 def dataset_card(
-    options: DataOptions,
+    options: BaseModel,
     identity: Mapping[str, Any],
-    cache: Cache,
+    cache: Rows,
     splits: Mapping[str, Positions],
     *,
     seed: int,
-    spec: ImageSpec,
+    spec: DataSpec,
     copies: Copies | None,
     bar: float | None,
     dropped: Mapping[str, int],
@@ -74,7 +75,7 @@ def dataset_card(
     }
 
 
-def _split(cache: Cache, positions: Positions) -> dict[str, Any]:
+def _split(cache: Rows, positions: Positions) -> dict[str, Any]:
     labels = np.bincount(cache.columns["label"][positions], minlength=len(cache.class_names))
     groups = {
         name.removeprefix(GROUP): _counted(values[positions].tolist())
@@ -83,7 +84,7 @@ def _split(cache: Cache, positions: Positions) -> dict[str, Any]:
     }
     return {
         "count": len(positions),
-        "classes": dict(zip(cache.class_names, labels.tolist(), strict=True)),
+        "classes": dict(zip(cache.class_names, labels.tolist(), strict=bool(cache.class_names))),
         "groups": groups,
         "sha256": _together(cache.columns["sha256"][positions].tolist()),
     }

@@ -4,15 +4,29 @@ from __future__ import annotations
 
 import numbers
 from collections.abc import Sequence
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from basestone.core.errors import DataError, did_you_mean
-from basestone.data.readers.contract import Row
 
 
-def checked_label(row: Row, class_names: Sequence[str] | None) -> int | str:
+class Labelled(Protocol):
+    """A row of a source: what an error message calls it, and its label as it is written."""
+
+    @property
+    def name(self) -> str:
+        """Such as ``train.parquet row 17``."""
+        ...
+
+    @property
+    def label(self) -> int | str | None:
+        """A class's position or its name."""
+        ...
+
+
+def checked_label(row: Labelled, class_names: Sequence[str] | None) -> int | str:
     """The row's label as int or str; DataError when it is missing or none of ``class_names``."""
     label = row.label
     if label is None or (isinstance(label, float) and np.isnan(label)) or label == "":

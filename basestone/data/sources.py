@@ -57,9 +57,10 @@ def hub(
     ``splits`` says which of its splits is which; None takes train, validation (also: valid, val, dev) and test.
     ``revision`` pins a commit, so that the same recipe finds the same data later.
     """
-    from basestone.data.readers.hub import HubSource
+    from basestone.data.readers.hub import HubSource, HubTable
 
-    return HubSource(path=path, name=name, revision=revision, splits=splits, image=image, label=label)
+    table = HubTable(path=path, name=name, revision=revision, splits=splits)
+    return HubSource(table, image=image, label=label)
 
 
 def cifar_binary(*, root: str, labels: Literal["fine", "coarse"] = "fine") -> Source:

@@ -27,11 +27,13 @@ def divide(
     options: SplitOptions,
     *,
     seed: int,
+    last: Positions | None = None,
 ) -> dict[SplitName, Positions]:
     """Positions of each split, ascending. All arguments have one entry a sample.
 
     Splits of the source stay as they are; one that it lacks is taken from its train samples, of which the options
-    give the share. At least one sample of each class stays in train.
+    give the share. At least one sample of each class stays in train. With ``last``, each sample's size, nothing is
+    drawn: the test split is the last of the source, of that share of the size, and validation what is before it.
     """
     splits: dict[SplitName, Positions] = {name: np.flatnonzero(source_splits == name) for name in SPLITS}
     if not len(splits["train"]):
@@ -45,7 +47,11 @@ def divide(
             room = np.maximum(np.bincount(strata[train], minlength=strata.max() + 1) - 1, 0)
             counts = np.bincount(strata[whole], minlength=strata.max() + 1)
             taken = apportion(counts, round(share * len(whole)), most=room)
-            splits[name] = draw_stratified(train, strata, hashes, taken, seed=derive(seed, "split", name))
+            if last is not None:
+                behind = np.cumsum(last[train][::-1])[::-1]  # this sample and all after it
+                splits[name] = train[1:][behind[1:] <= share * last[whole].sum()]
+            else:
+                splits[name] = draw_stratified(train, strata, hashes, taken, seed=derive(seed, "split", name))
             splits["train"] = np.setdiff1d(train, splits[name])
             if not len(splits[name]):
                 raise DataError(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from basestone.core.errors import Fault, RecipeError
 from basestone.recipe.load import LoadedRecipe
-from basestone.recipe.schema import Audit, Compress, Pretrain, Recipe
+from basestone.recipe.schema import Adapt, Audit, Compress, Pretrain, Recipe
 
 if TYPE_CHECKING:
     from basestone.standard.profile import StandardInForce
@@ -63,5 +63,5 @@ def model_of(recipe: Recipe, stage: str, named: str | None) -> str:
     Empty when there is none, which is a fault of its own.
     """
     earlier = list(recipe.stages)[: list(recipe.stages).index(stage)]
-    models = [name for name in earlier if isinstance(recipe.stages[name], Pretrain | Compress)]
+    models = [name for name in earlier if isinstance(recipe.stages[name], Pretrain | Adapt | Compress)]
     return named or (models[-1] if models else "")

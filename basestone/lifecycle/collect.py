@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from basestone.core.artifact import Manifest, read_json, write_json
+from basestone.core.contracts import View
 from basestone.core.errors import ArtifactError
 from basestone.core.evidence import write_records
 from basestone.lifecycle.stage import Corridor
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
-    from basestone.data.dataset import ImageSplit
+    from basestone.data.dataset import Split
     from basestone.measures.subject import Subject
     from basestone.standard.profile import StandardInForce
 
@@ -76,7 +77,7 @@ class Session:
     folder: Path
     origin: Manifest | None = None
     facts: dict[str, Any] = field(default_factory=dict[str, Any])
-    splits: dict[str, ImageSplit] = field(default_factory=dict[str, "ImageSplit"])
+    splits: dict[str, Split] = field(default_factory=dict[str, "Split"])
 
     def __post_init__(self) -> None:
         """Goes on from what an interrupted audit has already written down."""
@@ -124,13 +125,14 @@ class Session:
 
         return restore_subject(self.corridor.folder, self.parent.stage, self.section)
 
-    def split(self, name: str) -> ImageSplit:
-        """One split of the prepared data, without augmentation."""
+    def split(self, name: str) -> Any:
+        """One split of the prepared data, as the model reads it, without augmentation."""
         from basestone.data.dataset import open_split
 
         if name not in self.splits:
             prepared = self.corridor.folder.stage(self.prepared.stage)
-            self.splits[name] = open_split(prepared, self.corridor.cache, name)
+            reads = View(kind=read_json(self.parent_folder / "model.json").get("reads", "labels"))
+            self.splits[name] = open_split(prepared, self.corridor.cache, name, view=reads)
         return self.splits[name]
 
     def positions(self, count: int, limit: int | None, purpose: str) -> NDArray[np.int64]:
@@ -139,8 +141,8 @@ class Session:
 
         return draw(count, limit, self.corridor.recipe.seed, purpose)
 
-    def one_image(self) -> Tensor:
-        """The first test image, as a batch of one."""
+    def one_sample(self) -> Tensor:
+        """The first test sample, as a batch of one."""
         return self.split("test").raw([0])
 
 

@@ -9,6 +9,7 @@ from basestone.core.artifact import read_json
 from basestone.core.errors import ArtifactError
 from basestone.core.evidence import Records, read_records
 from basestone.lifecycle.collect import Collector, Fact, Session
+from basestone.lifecycle.restore import corruptions
 
 if TYPE_CHECKING:
     import numpy as np
@@ -67,19 +68,38 @@ def parent_test(session: Session) -> Mapping[str, Any]:
 
 
 def corrupted(session: Session) -> Mapping[str, Any]:
-    """Test images that ``clean_test`` holds, under 15 corruptions × 5 severities."""
-    from basestone.measures.subject import collect_corrupted
+    """Test samples that ``clean_test`` holds, under every corruption of their kind at five severities."""
+    from basestone.measures.corrupted import collect_corrupted
 
     split, recorded = session.split("test"), Records(session.folder).table("clean_test")["index"]
     chosen = session.positions(len(recorded), session.section.samples.corruptions, "corrupted")
     return collect_corrupted(
         session.subject,
-        split.raw,
+        corruptions(split, session.corridor.recipe.seed),
         split.targets,
         recorded[chosen],
-        seed=session.corridor.recipe.seed,
         batch_size=session.section.batch_size,
-        progress=session.progress("corrupted images"),
+        progress=session.progress("corrupted samples"),
+    )
+
+
+def language_test(session: Session) -> Mapping[str, Any]:
+    """Nats of every test document, the model's and those of a model that only counts bytes."""
+    import numpy as np
+
+    from basestone.measures.language import baseline_nats, collect_language
+
+    stream, train = session.split("test"), session.split("train")
+    texts = [text.encode() for text in stream.texts()]
+    return collect_language(
+        session.subject,
+        stream.batch,
+        len(stream),
+        stream.documents,
+        np.array([len(text) for text in texts]),
+        baseline_nats("".join(train.texts()).encode(), texts),
+        batch_size=session.section.batch_size,
+        progress=session.progress("test blocks"),
     )
 
 
@@ -89,10 +109,10 @@ def duplicates(session: Session) -> Mapping[str, Any]:
 
 
 def latency(session: Session) -> Mapping[str, Any]:
-    """Wall time of single-image predictions, after a warm-up."""
+    """Wall time of predictions of one sample, after a warm-up."""
     from basestone.measures.efficiency import collect_latency
 
-    return collect_latency(session.subject, session.one_image(), session.section.samples.latency_runs)
+    return collect_latency(session.subject, session.one_sample(), session.section.samples.latency_runs)
 
 
 def inference_cost(session: Session) -> Fact:
@@ -102,8 +122,8 @@ def inference_cost(session: Session) -> Fact:
     from basestone.models.model import describe
 
     model = built(read_json(session.parent_folder / "model.json"))  # a runtime's operations cannot be counted
-    flops = describe(model, session.one_image().shape[1:]).flops
-    return Fact({"flops_per_sample": flops} | measure_inference(session.subject, session.one_image()))
+    flops = describe(model, session.one_sample().shape[1:]).flops
+    return Fact({"flops_per_sample": flops} | measure_inference(session.subject, session.one_sample()))
 
 
 def training_cost(session: Session) -> Fact:
@@ -112,9 +132,16 @@ def training_cost(session: Session) -> Fact:
 
 
 def replay(session: Session) -> Mapping[str, Any]:
-    """Fixed inputs once more, through a freshly restored model, against what ``clean_test`` recorded."""
+    """Fixed inputs once more, through a freshly restored model, against what the first one answered."""
+    from basestone.measures.language import collect_blocks, compare_blocks
     from basestone.measures.subject import collect_replay
 
+    if session.corridor.recipe.task == "language_modelling":
+        stream, size = session.split("test"), session.section.batch_size
+        chosen = session.positions(len(stream), session.section.samples.replay, "replay")
+        subjects = (session.subject, session.fresh_subject())
+        before, after = (collect_blocks(subject, stream.batch, chosen, batch_size=size) for subject in subjects)
+        return compare_blocks(before, after, stream.spec.max_length)
     table = Records(session.folder).table("clean_test")
     chosen = session.positions(len(table["index"]), session.section.samples.replay, "replay")
     rows = {name: column[chosen] for name, column in table.items()}
@@ -143,6 +170,7 @@ COLLECTORS: dict[str, Collector] = {
     "duplicates": duplicates,
     "training_cost": training_cost,
     "clean_test": clean_test,
+    "language_test": language_test,
     "clean_train": clean_train,
     "parent_test": parent_test,
     "replay": replay,

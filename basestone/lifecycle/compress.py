@@ -127,7 +127,7 @@ def _cost(bench: Bench, model: nn.Module, fits: list[dict[str, Any]], meter: Ene
 
     from basestone.measures.energy import added_costs, training_cost
     from basestone.models.model import describe, whole_training_flops
-    from basestone.objectives.supervised import OBJECTIVES
+    from basestone.objectives.catalogue import OBJECTIVES
 
     objective, batch = OBJECTIVES.build(bench.section.objective), bench.split("train").batch(np.arange(2))
     taught = describe(bench.original(), bench.spec.input_shape).flops if bench.section.distil else 0

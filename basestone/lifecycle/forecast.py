@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from basestone.lifecycle.restore import corruptions
 from basestone.recipe.schema import Audit
 from basestone.training.options import FitOptions
 
 if TYPE_CHECKING:
-    from basestone.data.dataset import ImageSplit
     from basestone.measures.subject import Subject
     from basestone.standard.plan import CostModel
     from basestone.standard.profile import StandardInForce
@@ -17,16 +17,17 @@ REHEARSED = 8  # images whose 75 corruptions are timed
 
 
 def forecast_audit(
-    section: Audit, standard: StandardInForce, subject: Subject, test: ImageSplit, counts: dict[str, int]
+    section: Audit, standard: StandardInForce, subject: Subject, test: Any, counts: dict[str, int]
 ) -> dict[str, Any]:
     """The plan of one audit: what each clause can decide with ``counts`` samples, seconds and bytes."""
     from basestone.standard.plan import plan
 
     available = sample_sizes(section, counts)
-    return plan(standard, available, rehearse(subject, test, section.batch_size, available))
+    wanted = available if "corrupted" in standard.records else available | {"corrupted": 0}
+    return plan(standard, available, rehearse(subject, test, section.batch_size, wanted))
 
 
-def forecast_training(fit: FitOptions, subject: Subject, test: ImageSplit, num_train: int) -> dict[str, Any]:
+def forecast_training(fit: FitOptions, subject: Subject, test: Any, num_train: int) -> dict[str, Any]:
     """Seconds of one training run, from a timed forward pass: a backward pass takes about twice as long."""
     per_image = rehearse_batch(subject, test, fit.batch_size) / min(fit.batch_size, len(test))
     samples = num_train * fit.epochs if fit.epochs else (fit.max_steps or 0) * fit.batch_size
@@ -34,7 +35,7 @@ def forecast_training(fit: FitOptions, subject: Subject, test: ImageSplit, num_t
     return {"seconds": 3 * per_image * samples, "samples": samples, "assumption": assumption}
 
 
-def rehearse_batch(subject: Subject, test: ImageSplit, batch_size: int) -> float:
+def rehearse_batch(subject: Subject, test: Any, batch_size: int) -> float:
     """Seconds of one forward pass over a batch of test images."""
     import numpy as np
 
@@ -54,30 +55,32 @@ def sample_sizes(section: Audit, counts: dict[str, int]) -> dict[str, int]:
         "clean_train": min(wanted.train or counts["train"], counts["train"]),
         "corrupted": min(wanted.corruptions or tested, tested),
         "duplicates": test,
+        "language_test": test,
         "parent_test": tested,
         "latency": wanted.latency_runs,
         "replay": min(wanted.replay, tested),
     }
 
 
-def rehearse(subject: Subject, test: ImageSplit, batch_size: int, available: dict[str, int]) -> CostModel:
+def rehearse(subject: Subject, test: Any, batch_size: int, available: dict[str, int]) -> CostModel:
     """Times a full batch, a single image and a few corrupted images on this machine, now."""
     import numpy as np
 
+    from basestone.measures.corrupted import collect_corrupted
     from basestone.measures.energy import EnergyMeter
     from basestone.measures.machine import median_seconds
-    from basestone.measures.subject import collect_corrupted
     from basestone.standard.plan import CostModel
 
     size = min(batch_size, len(test))
     with EnergyMeter() as meter:
         batch, single = (rehearse_batch(subject, test, count) for count in (size, 1))
-    few = np.arange(min(REHEARSED, len(test)))
-    corrupted = median_seconds(
-        lambda: collect_corrupted(subject, test.raw, test.targets, few, seed=0, batch_size=size), rounds=1
-    )
-    per_image = batch / size
-    extra = max(0.0, corrupted / len(few) - 75 * per_image)
+    per_image, extra = batch / size, 0.0
+    if available["corrupted"]:
+        few, under = np.arange(min(REHEARSED, len(test))), corruptions(test, 0)
+        corrupted = median_seconds(
+            lambda: collect_corrupted(subject, under, test.targets, few, batch_size=size), rounds=1
+        )
+        extra = max(0.0, corrupted / len(few) - 75 * per_image)
     return CostModel(
         seconds_per_image=per_image,
         seconds_single=single,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from basestone.core.artifact import read_json
 from basestone.core.contracts import Tracker
 from basestone.core.registry import Section
-from basestone.core.spec import ImageSpec
+from basestone.core.spec import read_spec
 from basestone.lifecycle.check import load_checked, standard_in_force
 from basestone.lifecycle.forecast import forecast_audit, forecast_training
 from basestone.lifecycle.prepare import prepare
@@ -66,5 +66,5 @@ def untrained(corridor: Corridor, model: Section, audit: Audit) -> Subject:
     from basestone.lifecycle.restore import as_subject
     from basestone.models.catalogue import MODELS
 
-    spec = ImageSpec.from_json(read_json(corridor.folder.stage("prepare") / "card.json")["spec"])
+    spec = read_spec(read_json(corridor.folder.stage("prepare") / "card.json")["spec"])
     return as_subject(MODELS.build(model, spec).eval(), spec, audit)

@@ -1,4 +1,4 @@
-"""Prepare: decode the data once, split them, look for leaks between the splits, write the data set's card."""
+"""Prepare: read the data once, split them, look for leaks between the splits, write the data set's card."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ STAGE = "prepare"
 
 
 def prepare(corridor: Corridor) -> Manifest:
-    """Makes ``stages/prepare``: ``samples.parquet``, ``duplicates.parquet``, ``card.json``; pixels go to the cache."""
+    """Makes ``stages/prepare``: ``samples.parquet``, ``duplicates.parquet``, ``card.json``; the rest is cached."""
     from basestone.data.recognise import cache_present, fingerprint
 
     options = corridor.recipe.data
@@ -21,14 +21,14 @@ def prepare(corridor: Corridor) -> Manifest:
         (folder / MANIFEST).unlink()
 
     def work(folder: Path) -> dict[str, Any]:
-        from basestone.data.dataset import prepare as prepare_images
+        from basestone.data.dataset import prepare as prepare_data
 
-        card = prepare_images(
+        card = prepare_data(
             options,
             seed=corridor.recipe.seed,
             folder=folder,
             cache_root=corridor.cache,
-            progress=corridor.progress(STAGE, "images"),
+            progress=corridor.progress(STAGE, "samples"),
         )
         return {"counts": {name: split["count"] for name, split in card["splits"].items()}}
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from basestone.core.artifact import Manifest, read_json, write_json
-from basestone.core.spec import ImageSpec
+from basestone.core.contracts import view_of
+from basestone.core.spec import DataSpec, TextSpec, read_spec
 from basestone.lifecycle.keys import signing_key
 from basestone.lifecycle.stage import Corridor, perform
 from basestone.recipe.schema import Pretrain
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from basestone.core.contracts import Objective
-    from basestone.data.dataset import ImageSplit
+    from basestone.data.dataset import Split
 
 
 def pretrain(corridor: Corridor, stage: str, section: Pretrain, made: dict[str, Manifest]) -> Manifest:
@@ -37,9 +38,9 @@ class Assembly:
     """Everything that a pre-training stage trains with, before its first step."""
 
     model: nn.Module
-    spec: ImageSpec
-    train: ImageSplit
-    validation: ImageSplit | None
+    spec: DataSpec
+    train: Split
+    validation: Split | None
     objective: Objective
 
 
@@ -49,17 +50,21 @@ def assemble(corridor: Corridor, section: Pretrain, prepared: Manifest) -> Assem
     from basestone.data.transforms import TRANSFORMS
     from basestone.models.catalogue import INITS, MODELS
     from basestone.models.initialise import from_data
-    from basestone.objectives.supervised import OBJECTIVES
+    from basestone.objectives.catalogue import OBJECTIVES
 
     data, seed = corridor.folder.stage(prepared.stage), corridor.recipe.seed
-    spec = ImageSpec.from_json(read_json(data / "card.json")["spec"])
+    objective = OBJECTIVES.build(section.objective)
+    view = view_of(objective)
+    spec = read_spec(read_json(data / "card.json")["spec"])
+    if isinstance(spec, TextSpec) and view.kind != "labels":
+        spec = replace(spec, head="tokens")
     model = MODELS.build(section.model, spec)
     INITS.build(section.init, model, seed)
     augment = [TRANSFORMS.build(transform) for transform in section.augment]
-    train = open_split(data, corridor.cache, "train", augment=augment)
+    train = open_split(data, corridor.cache, "train", augment=augment, view=view)
     from_data(model, train, seed)
-    validation = open_split(data, corridor.cache, "validation") if "validation" in prepared.facts["counts"] else None
-    objective = OBJECTIVES.build(section.objective)
+    held_out = "validation" in prepared.facts["counts"]
+    validation = open_split(data, corridor.cache, "validation", view=view) if held_out else None
     return Assembly(model=model, spec=spec, train=train, validation=validation, objective=objective)
 
 
@@ -87,7 +92,10 @@ def _work(corridor: Corridor, stage: str, section: Pretrain, prepared: Manifest,
         )
     save_weights(parts.model, folder / "model.safetensors")
     spec, task = parts.spec.to_json(), corridor.recipe.task
-    write_json(folder / "model.json", {"model": section.model.model_dump(mode="json"), "spec": spec, "task": task})
+    described = {"model": section.model.model_dump(mode="json"), "spec": spec, "task": task}
+    if isinstance(parts.spec, TextSpec):
+        described["reads"] = view_of(parts.objective).kind
+    write_json(folder / "model.json", described)
     flops = whole_training_flops(parts.model, parts.objective, parts.train.batch(np.arange(2)), result.shapes)
     write_json(folder / "cost.json", training_cost(*flops, result.samples_seen, result.wall_s, meter))
     sign_files(folder, ["model.safetensors", "model.json"], signing_key(corridor.keys))

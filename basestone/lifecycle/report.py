@@ -14,6 +14,8 @@ from basestone.recipe.schema import Report
 
 OUTPUTS = ("index.html", "bom.cdx.json", "MODEL_CARD.md", "attestation.dsse.json")
 
+EXCERPT = 280  # characters of a document that the report shows
+
 
 def report(corridor: Corridor, stage: str, section: Report, made: dict[str, Manifest]) -> Manifest:
     """Makes ``report/``: the page, the ML-BOM, the model card and, last, the signed attestation over everything."""
@@ -40,17 +42,17 @@ def write_report(corridor: Corridor, audit: str, language: Literal["en", "zh"]) 
     from basestone.reporting.view import read_view
 
     run = corridor.folder
-    pictures, forecast = sample_pictures(corridor, audit), scored_forecast(run, audit)
-    view = read_view(run, audit, pictures=pictures, language=language, forecast=forecast)
+    samples, forecast = telling(corridor, audit), scored_forecast(run, audit)
+    view = read_view(run, audit, samples=samples, language=language, forecast=forecast)
     write_text(run.report / "index.html", render(view))
     write_json(run.report / "bom.cdx.json", build_bom(view))
     write_text(run.report / "MODEL_CARD.md", build_card(view))
     write_json(run.report / "attestation.dsse.json", build_attestation(run, audit, signing_key(corridor.keys)))
 
 
-def sample_pictures(corridor: Corridor, audit: str, count: int = 12) -> list[dict[str, Any]]:
-    """Test images with their predictions: the most confident mistakes first; none where none were recorded."""
-    from basestone.data.dataset import open_split
+def telling(corridor: Corridor, audit: str, count: int = 12) -> list[dict[str, Any]]:
+    """Test samples with their predictions: the most confident mistakes first; none where none were recorded."""
+    from basestone.data.dataset import ImageSplit, open_split
     from basestone.data.export import png_bytes
     from basestone.measures.accuracy import telling_samples
 
@@ -59,11 +61,20 @@ def sample_pictures(corridor: Corridor, audit: str, count: int = 12) -> list[dic
     except RecordsMissing:
         return []
     split = open_split(corridor.folder.stage("prepare"), corridor.cache, "test")
-    pixels = split.raw([row["index"] for row in rows])
-    return [
-        row | {"png": png_bytes(image), "row": split.row_names[row["index"]]}
-        for row, image in zip(rows, pixels, strict=True)
-    ]
+    chosen = [row["index"] for row in rows]
+    if isinstance(split, ImageSplit):
+        shown = [{"png": png_bytes(image)} for image in split.raw(chosen)]
+    elif getattr(corridor.recipe.data, "sensitive", False):
+        shown = [{} for _ in rows]
+    else:
+        shown = [{"text": excerpt(text)} for text in split.texts(chosen)]
+    return [row | one | {"row": split.row_names[row["index"]]} for row, one in zip(rows, shown, strict=True)]
+
+
+def excerpt(text: str) -> str:
+    """The beginning of a document on one line."""
+    line = " ".join(text.split())
+    return line if len(line) <= EXCERPT else f"{line[:EXCERPT]} …"
 
 
 def scored_forecast(run: RunFolder, audit: str) -> list[dict[str, Any]]:

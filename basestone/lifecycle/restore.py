@@ -7,17 +7,18 @@ from typing import TYPE_CHECKING, Any
 
 from basestone.core.artifact import read_json
 from basestone.core.run import RunFolder
-from basestone.core.spec import ImageSpec
+from basestone.core.spec import DataSpec, ImageSpec, read_spec
 from basestone.recipe.schema import Audit
 
 if TYPE_CHECKING:
     from torch import nn
 
     from basestone.compression.runtime import Predictor
+    from basestone.measures.corrupted import Corruptions
     from basestone.measures.subject import Subject
 
 
-def restore(run: RunFolder, stage: str) -> tuple[nn.Module, ImageSpec]:
+def restore(run: RunFolder, stage: str) -> tuple[nn.Module, DataSpec]:
     """Builds the model that ``stages/<stage>/model.json`` describes and loads its weights, strictly."""
     from basestone.models.model import load_weights
 
@@ -25,7 +26,7 @@ def restore(run: RunFolder, stage: str) -> tuple[nn.Module, ImageSpec]:
     description = read_json(folder / "model.json")
     model = built(description)
     load_weights(model, folder / "model.safetensors")
-    return model.eval(), ImageSpec.from_json(description["spec"])
+    return model.eval(), read_spec(description["spec"])
 
 
 def built(description: dict[str, Any]) -> nn.Module:
@@ -34,10 +35,21 @@ def built(description: dict[str, Any]) -> nn.Module:
     from basestone.models.catalogue import MODELS, rebuild
 
     options = MODELS.options(description["model"]["kind"]).model_validate(description["model"])
-    model = rebuild(options, ImageSpec.from_json(description["spec"]))
+    model = rebuild(options, read_spec(description["spec"]))
+    if "adaptation" in description:
+        put_in(model, description["adaptation"])
     if "structure" in description:
         apply_structure(model, Structure.from_json(description["structure"]))
     return model
+
+
+def put_in(model: nn.Module, method: dict[str, Any]) -> None:
+    """What an adaptation left in its model, where it could not be folded in."""
+    from basestone.adaptation.methods import METHODS
+    from basestone.models.head import head_of
+
+    METHODS.build(METHODS.options(method["kind"]).model_validate(method), model, head_of(model), 1)
+    model.requires_grad_(True)
 
 
 def shipped_runtime(folder: Path) -> Predictor | None:
@@ -65,7 +77,16 @@ def restore_subject(run: RunFolder, stage: str, section: Audit) -> Subject:
     return as_subject(RuntimeModule(predictor), spec, exact)
 
 
-def as_subject(model: nn.Module, spec: ImageSpec, section: Audit) -> Subject:
+def corruptions(split: Any, seed: int) -> Corruptions:
+    """What corrupts the samples of a split: the fifteen of images, or the eleven of text."""
+    from basestone.measures.corrupted import ImageCorruptions, TextCorruptions
+
+    if hasattr(split, "tokens"):
+        return TextCorruptions(split.texts, split.tokens, seed)
+    return ImageCorruptions(split.raw, seed)
+
+
+def as_subject(model: nn.Module, spec: DataSpec, section: Audit) -> Subject:
     """A model with its normalisation, in the audit's precision and memory format."""
     import torch
 
@@ -73,6 +94,5 @@ def as_subject(model: nn.Module, spec: ImageSpec, section: Audit) -> Subject:
 
     if section.channels_last:
         model.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
-    return Subject(
-        model=model, mean=spec.mean, std=spec.std, precision=section.precision, channels_last=section.channels_last
-    )
+    scale = {"mean": spec.mean, "std": spec.std} if isinstance(spec, ImageSpec) else {}
+    return Subject(model=model, precision=section.precision, channels_last=section.channels_last, **scale)

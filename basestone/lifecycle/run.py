@@ -13,6 +13,7 @@ from basestone.core.artifact import Manifest, write_text
 from basestone.core.contracts import Tracker
 from basestone.core.errors import ArtifactError
 from basestone.core.run import RunFolder
+from basestone.lifecycle.adapt import adapt
 from basestone.lifecycle.audit import audit
 from basestone.lifecycle.check import load_checked
 from basestone.lifecycle.compress import compress
@@ -24,7 +25,7 @@ from basestone.lifecycle.stage import Corridor, locked
 from basestone.lifecycle.threads import pin_threads
 from basestone.recipe.load import LoadedRecipe, resolved_yaml
 
-DOORS = {"pretrain": pretrain, "compress": compress, "audit": audit, "report": report}
+DOORS = {"pretrain": pretrain, "adapt": adapt, "compress": compress, "audit": audit, "report": report}
 
 
 @dataclass(frozen=True)

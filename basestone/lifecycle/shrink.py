@@ -8,7 +8,6 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from basestone.core.artifact import read_json, write_json
-from basestone.training.options import FitOptions
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -56,7 +55,7 @@ def train_on(bench: Bench, model: nn.Module) -> None:
 def _pruning(bench: Bench, state: Shrunk) -> Iterator[Any]:
     from basestone.compression.measured import latency_of
     from basestone.compression.options import PRUNERS
-    from basestone.objectives.supervised import OBJECTIVES
+    from basestone.objectives.catalogue import OBJECTIVES
 
     section, measured, train = bench.section.prune, bench.section.measured, bench.split("train")
     objective = OBJECTIVES.build(bench.section.objective)
@@ -75,6 +74,7 @@ def _pruning(bench: Bench, state: Shrunk) -> Iterator[Any]:
 def _fit(bench: Bench, model: nn.Module, step: int, *, last: bool) -> dict[str, Any]:
     """Trains with the one loop; after every pruning step but the last, for the share ``recover`` of the whole."""
     from basestone.training.loop import fit
+    from basestone.training.order import shortened
 
     section = bench.section
     assert section.fit is not None
@@ -84,7 +84,7 @@ def _fit(bench: Bench, model: nn.Module, step: int, *, last: bool) -> dict[str, 
         train,
         bench.split("validation") if "validation" in bench.prepared.facts["counts"] else None,
         _objective(bench),
-        section.fit if last else _shorter(section.fit, section.recover, len(train)),
+        section.fit if last else shortened(section.fit, section.recover, len(train)),
         seed=bench.corridor.recipe.seed,
         folder=bench.unfinished / f"fit-{step}",
         tracker=bench.corridor.tracker,
@@ -96,24 +96,14 @@ def _fit(bench: Bench, model: nn.Module, step: int, *, last: bool) -> dict[str, 
 
 def _objective(bench: Bench) -> Objective:
     from basestone.lifecycle.restore import restore
+    from basestone.objectives.catalogue import OBJECTIVES
     from basestone.objectives.distillation import DISTILLERS
-    from basestone.objectives.supervised import OBJECTIVES
 
     objective = OBJECTIVES.build(bench.section.objective)
     if bench.section.distil is None:
         return objective
     teacher, _ = restore(bench.corridor.folder, bench.teacher.stage)
     return DISTILLERS.build(bench.section.distil, objective, teacher.requires_grad_(False))
-
-
-def _shorter(options: FitOptions, share: float, num_samples: int) -> FitOptions:
-    from basestone.training.order import steps_per_epoch
-
-    whole = options.max_steps or (options.epochs or 0) * steps_per_epoch(num_samples, options.batch_size)
-    steps, schedule = max(1, round(whole * share)), options.schedule
-    if warmup := getattr(schedule, "warmup_steps", 0):
-        schedule = schedule.model_copy(update={"warmup_steps": min(round(warmup * share), steps - 1)})
-    return options.model_copy(update={"epochs": None, "max_steps": steps, "schedule": schedule})
 
 
 def _resumed(bench: Bench) -> Shrunk:

@@ -1,7 +1,8 @@
-"""The audited model as an audit sees it, images in and logits out, and the passes that write down what it answers.
+"""The audited model as an audit sees it, samples in and logits out, and the passes that write down what it answers.
 
-N samples, K classes, C×H×W one image. A ``raw`` argument reads images by position: it takes positions and returns their
-uint8 pixels, N×C×H×W. ``progress`` is called with (predictions made, predictions in all) after every batch.
+N samples, K classes, C×H×W one image, T tokens one document. A ``raw`` argument reads samples by position: it takes
+positions and returns uint8 pixels, N×C×H×W, or token numbers, N×T int64. ``progress`` is called with (predictions made,
+predictions in all) after every batch.
 """
 
 from __future__ import annotations
@@ -15,9 +16,6 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor, nn
 
-from basestone.measures.robustness import FAMILIES, SEVERITIES
-from basestone.measures.robustness.corruptions import corrupt
-
 Raw = Callable[[NDArray[np.int64]], Tensor]
 Progress = Callable[[int, int], object]
 Columns = dict[str, NDArray[Any]]
@@ -27,12 +25,12 @@ Columns = dict[str, NDArray[Any]]
 class Subject:
     """A model with the normalisation it was trained on; always in evaluation mode.
 
-    ``mean`` and ``std`` are per channel on the 0–1 scale. ``precision`` ``bf16`` runs under autocast.
+    ``mean`` and ``std`` are per channel on the 0–1 scale, None for text. ``precision`` ``bf16`` runs under autocast.
     """
 
     model: nn.Module
-    mean: tuple[float, ...]
-    std: tuple[float, ...]
+    mean: tuple[float, ...] | None = None
+    std: tuple[float, ...] | None = None
     precision: Literal["fp32", "bf16"] = "fp32"
     channels_last: bool = False
 
@@ -41,18 +39,19 @@ class Subject:
         self.model.eval()
 
     @torch.inference_mode()
-    def logits(self, images: Tensor) -> Tensor:
-        """N×C×H×W images in 0–1 to N×K float32 logits."""
-        mean, std = (images.new_tensor(values)[:, None, None] for values in (self.mean, self.std))
-        inputs = (images - mean) / std
-        if self.channels_last:
+    def logits(self, inputs: Tensor) -> Tensor:
+        """N×C×H×W images in 0–1, or N×T token numbers, to float32 logits: N×K, or N×T×V of a language model."""
+        if self.mean is not None:
+            mean, std = (inputs.new_tensor(values)[:, None, None] for values in (self.mean, self.std))
+            inputs = (inputs - mean) / std
+        if self.channels_last and inputs.ndim == 4:
             inputs = inputs.contiguous(memory_format=torch.channels_last)
         with torch.autocast("cpu", dtype=torch.bfloat16, enabled=self.precision == "bf16"):
             return self.model(inputs).float()
 
 
 def to_unit(raw: Tensor) -> Tensor:
-    """Pixels 0–255 (uint8) as float32 in 0–1; floats are taken to be in 0–1 already."""
+    """Pixels 0–255 (uint8) as float32 in 0–1; floats are taken to be in 0–1 already, tokens stay as they are."""
     return raw.float() / 255 if raw.dtype == torch.uint8 else raw
 
 
@@ -72,8 +71,9 @@ def collect_clean(
     from the recorded logits, so that a reader can compute them again.
     """
     index = np.asarray(positions, np.int64)
-    batches = [subject.logits(to_unit(raw(part))).numpy() for part in _batches(index, batch_size, progress)]
-    logits = np.concatenate(batches)
+    logits = np.concatenate(
+        [subject.logits(to_unit(raw(part))).numpy() for part in batches(index, batch_size, progress)]
+    )
     label = np.asarray(labels, np.int64)[index]
     log_probs = log_softmax(logits)
     columns: Columns = {
@@ -87,48 +87,12 @@ def collect_clean(
     return columns | {name: np.asarray(values, dtype=object)[index] for name, values in (groups or {}).items()}
 
 
-def collect_corrupted(
-    subject: Subject,
-    raw: Raw,
-    labels: ArrayLike,
-    positions: ArrayLike,
-    *,
-    seed: int,
-    batch_size: int = 250,
-    progress: Progress | None = None,
-) -> Columns:
-    """The columns of ``corrupted``: 75 rows for each of ``positions``, every corruption at every severity."""
-    index = np.asarray(positions, np.int64)
-    label = torch.as_tensor(np.asarray(labels, np.int64))
-    kinds = [(family, name, level) for family, names in FAMILIES.items() for name in names for level in SEVERITIES]
-    correct: list[NDArray[np.int64]] = []
-    done = 0
-    for part in _batches(index, batch_size, None):
-        images, truth = to_unit(raw(part)), label[torch.from_numpy(part)]
-        for _, name, level in kinds:
-            changed = corrupt(images, part.tolist(), corruption=name, severity=level, seed=seed)
-            correct.append((subject.logits(changed).argmax(1) == truth).long().numpy())
-            done += len(part)
-            if progress:
-                progress(done, len(index) * len(kinds))
-    sizes = [len(part) for part in _batches(index, batch_size, None)]
-    repeats = [size for size in sizes for _ in kinds]
-    rows = [kind for _ in sizes for kind in kinds]
-    return {
-        "index": np.concatenate([part for part in _batches(index, batch_size, None) for _ in kinds]),
-        "family": np.repeat(np.array([family for family, _, _ in rows], dtype=object), repeats),
-        "corruption": np.repeat(np.array([name for _, name, _ in rows], dtype=object), repeats),
-        "severity": np.repeat(np.array([level for _, _, level in rows], np.int64), repeats),
-        "correct": np.concatenate(correct),
-    }
-
-
 def collect_replay(subject: Subject, raw: Raw, rows: Mapping[str, NDArray[Any]], *, batch_size: int = 250) -> Columns:
     """The columns of ``replay``: the inputs of some rows of ``clean_test`` once more, against what those rows say."""
     index = np.asarray(rows["index"], np.int64)
     names = sorted((name for name in rows if name.startswith("logit_")), key=lambda name: int(name[6:]))
     recorded = np.column_stack([rows[name] for name in names])
-    logits = np.concatenate([subject.logits(to_unit(raw(part))).numpy() for part in _batches(index, batch_size, None)])
+    logits = np.concatenate([subject.logits(to_unit(raw(part))).numpy() for part in batches(index, batch_size, None)])
     return {
         "index": index,
         "max_abs_diff": np.abs(logits.astype(np.float64) - recorded).max(1),
@@ -143,7 +107,8 @@ def log_softmax(logits: NDArray[Any]) -> NDArray[np.float64]:
     return shifted - np.log(np.exp(shifted).sum(1, keepdims=True))
 
 
-def _batches(index: NDArray[np.int64], batch_size: int, progress: Progress | None) -> Iterator[NDArray[np.int64]]:
+def batches(index: NDArray[np.int64], batch_size: int, progress: Progress | None) -> Iterator[NDArray[np.int64]]:
+    """The positions a batch at a time; ValueError when there are none."""
     if not len(index):
         raise ValueError("a pass over the data needs at least one position; got none.")
     for start in range(0, len(index), batch_size):

@@ -1,16 +1,17 @@
 """What a recipe may say under ``model`` and ``init``: the tables, and nothing that imports torch.
 
-Every model maps N×C×H×W float32 images to N×K logits, for one channel or more and any number of classes K. Building is
-a pure function of the recipe: it neither reads nor moves the global random state. The door builds, then initialises.
+Every model of images maps N×C×H×W float32 to N×K logits, for one channel or more and any number of classes K; those of
+text are in ``text_catalogue``. Building is a pure function of the recipe: it neither reads nor moves the global random
+state. The door builds, then initialises.
 """
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated
 
 from annotated_types import Interval, Len
 
+from basestone.core.errors import UsageError
 from basestone.core.registry import (
     NaturalInt,
     OpenFraction,
@@ -19,19 +20,18 @@ from basestone.core.registry import (
     Registry,
     Section,
 )
+from basestone.core.spec import DataSpec, ImageSpec
+from basestone.models.randomness import own_randomness
+from basestone.models.text_catalogue import bert, gpt, recurrent
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from torch import nn
-
-    from basestone.core.spec import ImageSpec
 
 Widths = Annotated[list[PositiveInt], Len(min_length=1, max_length=8)]
 
 
 def small_cnn(
-    spec: ImageSpec,
+    spec: DataSpec,
     *,
     widths: Widths = [32, 64, 128],  # noqa: B006  the schema copies it, and nothing here changes it
     blocks: NaturalInt = 1,
@@ -47,13 +47,14 @@ def small_cnn(
     from basestone.models.own.small_cnn import SmallCNN
     from basestone.models.stem import check_input
 
-    with _own_randomness():
+    spec = _images_only(spec, "small_cnn")
+    with own_randomness():
         module = SmallCNN(spec.channels, spec.num_classes, list(widths), blocks, drop_rate, standardize)
     return check_input(module, spec, "small_cnn", small_input=True)
 
 
 def whitened_cnn(
-    spec: ImageSpec,
+    spec: DataSpec,
     *,
     widths: Widths = [64, 256, 256],  # noqa: B006  as above
     depth: Annotated[int, Interval(ge=2, le=8)] = 2,
@@ -67,13 +68,14 @@ def whitened_cnn(
     from basestone.models.own.whitened_cnn import WhitenedCNN
     from basestone.models.stem import check_input
 
-    with _own_randomness():
+    spec = _images_only(spec, "whitened_cnn")
+    with own_randomness():
         module = WhitenedCNN(spec.channels, spec.num_classes, list(widths), depth, scale)
     return check_input(module, spec, "whitened_cnn", small_input=True)
 
 
 def timm(
-    spec: ImageSpec,
+    spec: DataSpec,
     *,
     name: str,
     small_input: bool = False,
@@ -88,12 +90,13 @@ def timm(
     from basestone.models.sources import timm as source
     from basestone.models.stem import check_input
 
-    with _own_randomness():
+    spec = _images_only(spec, "timm")
+    with own_randomness():
         module = source.build(spec, name, small_input=small_input, pretrained=pretrained, drop_rate=drop_rate)
     return check_input(module, spec, f"timm '{name}'", small_input=small_input)
 
 
-def torchvision(spec: ImageSpec, *, name: str, small_input: bool = False, pretrained: bool = False) -> nn.Module:
+def torchvision(spec: DataSpec, *, name: str, small_input: bool = False, pretrained: bool = False) -> nn.Module:
     """Any image classifier of torchvision by its name, e.g. resnet18, alexnet, inception_v3 (no auxiliary head).
 
     ``small_input``: a stem for 32-pixel images (ResNet, AlexNet, Inception v3); ``pretrained``: download weights, of
@@ -102,7 +105,8 @@ def torchvision(spec: ImageSpec, *, name: str, small_input: bool = False, pretra
     from basestone.models.sources import torchvision as source
     from basestone.models.stem import check_input
 
-    with _own_randomness():
+    spec = _images_only(spec, "torchvision")
+    with own_randomness():
         module = source.build(spec, name, small_input=small_input, pretrained=pretrained)
     return check_input(module, spec, f"torchvision '{name}'", small_input=small_input)
 
@@ -157,7 +161,16 @@ def dirac(module: nn.Module, seed: int) -> None:
 
 
 MODELS: Registry[nn.Module] = Registry(
-    "model", {"small_cnn": small_cnn, "whitened_cnn": whitened_cnn, "timm": timm, "torchvision": torchvision}
+    "model",
+    {
+        "small_cnn": small_cnn,
+        "whitened_cnn": whitened_cnn,
+        "timm": timm,
+        "torchvision": torchvision,
+        "bert": bert,
+        "gpt": gpt,
+        "recurrent": recurrent,
+    },
 )
 
 INITS: Registry[None] = Registry(
@@ -173,17 +186,13 @@ INITS: Registry[None] = Registry(
 )
 
 
-def rebuild(section: Section, spec: ImageSpec) -> nn.Module:
+def rebuild(section: Section, spec: DataSpec) -> nn.Module:
     """The architecture of ``section`` for weights that will be loaded: as ``MODELS.build``, but never a download."""
     offline = {"pretrained": False} if getattr(section, "pretrained", False) else {}
     return MODELS.build(section.model_copy(update=offline), spec)
 
 
-@contextmanager
-def _own_randomness() -> Iterator[None]:
-    """Libraries draw initial values while they build: give them a stream of their own, the same each time."""
-    import torch
-
-    with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(0)
-        yield
+def _images_only(spec: DataSpec, name: str) -> ImageSpec:
+    if not isinstance(spec, ImageSpec):
+        raise UsageError(f"The model '{name}' looks at images, and these data are text. Choose bert, gpt or recurrent.")
+    return spec

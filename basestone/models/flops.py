@@ -9,6 +9,7 @@ each counts only where something asks for it, so that frozen layers and the firs
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 from torch import Tensor, nn
@@ -19,19 +20,31 @@ from basestone.models.meta import meta_copy, meta_input
 _SAMPLES = 2  # batch norm cannot train on one
 
 
-def analytic_flops(module: nn.Module, input_shape: tuple[int, ...], *, training: bool = False) -> int:
-    """FLOPs (2 × MAC) of one sample: the forward pass, or with ``training`` one forward and backward pass."""
+def analytic_flops(
+    module: nn.Module,
+    input_shape: tuple[int, ...],
+    *,
+    training: bool = False,
+    forward: Callable[[nn.Module], object] | None = None,
+) -> int:
+    """FLOPs (2 × MAC) of one sample: the forward pass, or with ``training`` one forward and backward pass.
+
+    ``forward`` runs a copy without numbers on two samples, where more or less is run than the model by itself.
+    """
     counts: list[int] = []
 
     def count(layer: nn.Module, inputs: tuple[Tensor, ...], output: Any) -> None:
-        forward, backward = _flops(layer, inputs[0], output[0] if isinstance(output, tuple) else output)
-        counts.append(forward + backward if training else forward)
+        there, back = _flops(layer, inputs[0], output[0] if isinstance(output, tuple) else output)
+        counts.append(there + back if training else there)
 
     twin = meta_copy(module, training=training)
     for layer in twin.modules():
-        if isinstance(layer, (_ConvNd, nn.Linear, nn.MultiheadAttention)) or _is_attention(layer):
+        if isinstance(layer, (_ConvNd, nn.Linear, nn.MultiheadAttention, nn.RNNBase)) or _is_other(layer):
             layer.register_forward_hook(count)
-    twin(meta_input(input_shape, _SAMPLES))
+    if forward is None:
+        twin(meta_input(module, input_shape, _SAMPLES))
+    else:
+        forward(twin)
     return sum(counts) // _SAMPLES
 
 
@@ -40,6 +53,13 @@ def _flops(layer: nn.Module, x: Tensor, y: Tensor) -> tuple[int, int]:
     if isinstance(layer, (_ConvNd, nn.Linear)):
         forward = _convolution(layer, x, y) if isinstance(layer, _ConvNd) else 2 * y.numel() * layer.in_features
         return forward, forward * (layer.weight.requires_grad + x.requires_grad)
+    if _is_transposed_linear(layer):
+        forward = 2 * y.numel() * x.shape[-1]
+        return forward, forward * (layer.weight.requires_grad + x.requires_grad)
+    if isinstance(layer, nn.RNNBase):  # every weight matrix is used once a token
+        weights = [w for name, w in layer.named_parameters() if name.startswith("weight")]
+        forward = 2 * x.numel() // x.shape[-1] * sum(w.numel() for w in weights)
+        return forward, forward * (weights[0].requires_grad + y.requires_grad)
     forward = _attention(layer, x)
     return forward, 2 * forward * y.requires_grad
 
@@ -61,6 +81,13 @@ def _attention(layer: nn.Module, x: Tensor) -> int:
     return x.numel() * (4 * tokens + 2 * projections)
 
 
-def _is_attention(layer: nn.Module) -> bool:
-    """Self-attention as timm writes it; its ``qkv`` and output layers are counted as the linear layers they are."""
-    return hasattr(layer, "qkv") and hasattr(layer, "num_heads")
+def _is_other(layer: nn.Module) -> bool:
+    """Self-attention as timm and transformers write it, whose linear layers are counted as such; GPT-2's own linear."""
+    name = type(layer).__name__
+    is_attention = hasattr(layer, "qkv") and hasattr(layer, "num_heads")
+    return is_attention or name.endswith(("SelfAttention", "GPT2Attention")) or _is_transposed_linear(layer)
+
+
+def _is_transposed_linear(layer: nn.Module) -> bool:
+    """``Conv1D`` of transformers: a linear layer whose weight is inputs × outputs."""
+    return type(layer).__name__ == "Conv1D" and hasattr(layer, "nf")

@@ -18,6 +18,7 @@ from torch.nn.modules.conv import _ConvNd  # pyright: ignore[reportPrivateUsage]
 from basestone.core.contracts import BatchSource
 from basestone.core.errors import UsageError
 from basestone.core.seed import derive, numpy_generator
+from basestone.models.own.text_model import TextModel
 from basestone.models.own.whitened_cnn import PatchWhitening
 
 WeightRule = Callable[[Tensor], object]
@@ -26,7 +27,7 @@ _LAST_NORM = {"BasicBlock": "bn2", "Bottleneck": "bn3"}  # torchvision's residua
 
 
 def default(module: nn.Module, seed: int) -> None:
-    """Each layer's own ``reset_parameters``."""
+    """Each layer's own ``reset_parameters``; in a Transformer of language what its paper starts from."""
     _initialise(module, seed, None)
 
 
@@ -94,14 +95,16 @@ def _initialise(module: nn.Module, seed: int, rule: WeightRule | None) -> None:
         for name, layer in module.named_modules():
             if name not in kept:
                 torch.default_generator.manual_seed(derive(seed, "init", name))
-                _reset(layer, rule)
+                _reset(module, name, layer, rule)
 
 
-def _reset(layer: nn.Module, rule: WeightRule | None) -> None:
+def _reset(module: nn.Module, name: str, layer: nn.Module, rule: WeightRule | None) -> None:
     if rule is not None and isinstance(layer, (_ConvNd, nn.Linear)):
         rule(layer.weight)
         if layer.bias is not None:
             nn.init.zeros_(layer.bias)
+        return
+    if rule is None and isinstance(module, TextModel) and module.reset_layer(name, layer):
         return
     reset = getattr(layer, "reset_parameters", None) or getattr(layer, "_reset_parameters", None)
     if callable(reset):

@@ -18,9 +18,9 @@ def meta_copy(module: nn.Module, *, training: bool = False) -> nn.Module:
     return copy.deepcopy(module, memo).train(training)
 
 
-def meta_input(input_shape: tuple[int, ...], samples: int) -> Tensor:
-    """``samples`` inputs of this shape, float32, without values."""
-    return torch.empty((samples, *input_shape), device="meta")
+def meta_input(module: nn.Module, input_shape: tuple[int, ...], samples: int) -> Tensor:
+    """``samples`` inputs of this shape without values, float32 or of the module's own ``input_dtype``."""
+    return torch.empty((samples, *input_shape), dtype=getattr(module, "input_dtype", torch.float32), device="meta")
 
 
 def _meta_parameter(weight: nn.Parameter) -> nn.Parameter:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -57,7 +58,7 @@ def describe(module: nn.Module, input_shape: tuple[int, ...]) -> ModelCost:
         trainable=sum(weight.numel() for weight in parameters if weight.requires_grad),
         parameter_bytes=_bytes(parameters),
         buffer_bytes=_bytes(module.buffers()),
-        flops=_counted(lambda: twin(meta_input(input_shape, 1))),
+        flops=_counted(lambda: twin(meta_input(module, input_shape, 1))),
     )
 
 
@@ -81,9 +82,12 @@ def whole_training_flops(
     """
     counted = analytic = 0
     for shape, samples in shapes.items():
-        sized = replace(batch, inputs=meta_input(shape, len(batch)))
+        sized = replace(batch, inputs=meta_input(module, shape, len(batch)))
+        if batch.targets.shape == batch.inputs.shape:  # a target for each token
+            sized = replace(sized, targets=sized.inputs)
         counted += samples * training_flops(module, objective, sized)
-        analytic += samples * analytic_flops(module, shape, training=True)
+        pair = replace(sized, inputs=sized.inputs[:2], targets=sized.targets[:2].to("meta"), index=sized.index[:2])
+        analytic += samples * analytic_flops(module, shape, training=True, forward=partial(objective, batch=pair))
     return counted, analytic
 
 
@@ -96,8 +100,17 @@ def save_weights(module: nn.Module, path: Path) -> None:
     write_atomically(path, lambda temporary: safetensors.torch.save_file(tensors, temporary, {"format": "pt"}))
 
 
-def load_weights(module: nn.Module, path: Path) -> None:
+def save_trained(module: nn.Module, path: Path) -> None:
+    """As ``save_weights``, but only those parameters that need gradients: what an adaptation trained."""
+    kept = {name for name, weight in module.named_parameters() if weight.requires_grad}
+    tensors = {names[0]: tensor.detach().cpu().contiguous() for tensor, names in _state(module) if kept & {*names}}
+    write_atomically(path, lambda temporary: safetensors.torch.save_file(tensors, temporary, {"format": "pt"}))
+
+
+def load_weights(module: nn.Module, path: Path, *, leave: str | None = None) -> None:
     """Fills ``module`` from what ``save_weights`` wrote, in place; wholly or, on any disagreement, not at all.
+
+    ``leave`` names a part of the module that keeps its own values, whatever the file has for it.
 
     Raises:
         ArtifactError: the file is missing or damaged, or its tensors are not those of the module: every missing,
@@ -105,6 +118,9 @@ def load_weights(module: nn.Module, path: Path) -> None:
     """
     stored = _read(path)
     wanted = [(tensor, next((name for name in names if name in stored), names[0])) for tensor, names in _state(module)]
+    if leave is not None:
+        stored = {name: tensor for name, tensor in stored.items() if not name.startswith(f"{leave}.")}
+        wanted = [(tensor, name) for tensor, name in wanted if not name.startswith(f"{leave}.")]
     _check(path, {name: tensor for tensor, name in wanted}, stored)
     with torch.no_grad():
         for tensor, name in wanted:

@@ -65,7 +65,7 @@ def check_input(module: nn.Module, spec: ImageSpec, name: str, *, small_input: b
 def refusal(module: nn.Module, input_shape: tuple[int, int, int], num_classes: int) -> str | None:
     """Why two C×H×W images do not give 2×K logits, or None when they do. The module itself is not changed."""
     try:
-        logits = meta_copy(module)(meta_input(input_shape, 2))
+        logits = meta_copy(module)(meta_input(module, input_shape, 2))
     except (RuntimeError, AssertionError, ValueError) as error:  # how networks say that a shape does not fit
         return (str(error) or type(error).__name__).splitlines()[0]
     if isinstance(logits, torch.Tensor) and logits.shape == (2, num_classes):

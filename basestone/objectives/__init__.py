@@ -4,6 +4,6 @@ Here belong losses and what they need of the model's outputs. How the number is 
 the model is (measures) do not. The table of the room is in ``supervised``.
 """
 
-from basestone.objectives.supervised import OBJECTIVES
+from basestone.objectives.catalogue import OBJECTIVES
 
 __all__ = ["OBJECTIVES"]

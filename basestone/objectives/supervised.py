@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from basestone.core.contracts import Loss, Objective
-from basestone.core.registry import OpenFraction, Registry
+from basestone.core.registry import OpenFraction
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -50,9 +50,6 @@ def mse() -> Objective:
         return Loss(total=error.square().mean(dim=1).sum(), count=len(outputs))
 
     return loss
-
-
-OBJECTIVES: Registry[Objective] = Registry("objective", {"cross_entropy": cross_entropy, "mse": mse})
 
 
 def _as_vectors(targets: Tensor, num_outputs: int) -> Tensor:

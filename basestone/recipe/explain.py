@@ -61,8 +61,8 @@ def _follow(schema: Schema, location: tuple[str | int, ...]) -> tuple[list[str],
     path: list[str] = []
     node = _open(schema, schema)
     for step in location:
-        if "discriminator" in node:
-            node = _open({"$ref": node["discriminator"]["mapping"].get(step, "")}, schema)
+        if branches := node.get("branches") or node.get("discriminator", {}).get("mapping"):
+            node = _open({"$ref": branches.get(step, "")}, schema)
         elif step == "[key]" or "anyOf" in node:  # the rest names a branch of a union, not a key
             break
         else:

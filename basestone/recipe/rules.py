@@ -14,22 +14,25 @@ from basestone.core.document import as_mapping
 from basestone.core.errors import Fault, did_you_mean
 from basestone.core.registry import Section
 from basestone.data.options import DataOptions
-from basestone.recipe.schema import Audit, Compress, Pretrain, Recipe, Report
+from basestone.data.text.options import TextData
+from basestone.recipe.schema import Adapt, Audit, Compress, Pretrain, Recipe, Report
 
 NEEDS = {
+    "adapt": "pretrain",
     "compress": "pretrain",
     "audit": "pretrain",
     "report": "audit",
 }  # stage kind → the kind that must come before it
-MODELS = ("pretrain", "compress")  # kinds of stages that leave a model
+MODELS = ("pretrain", "adapt", "compress")  # kinds of stages that leave a model
 OWN_SIDE = {"sklearn_digits": 8, "cifar_binary": 32, "cifar_python": 32}  # pixels, before data.image_size
+TEXT_MODELS = ("bert", "gpt", "recurrent")
 WITHOUT_VALIDATION = ("sklearn_digits", "cifar_binary", "cifar_python")
 
 
 def broken_rules(recipe: Recipe, raw: dict[str, Any]) -> Iterator[Fault]:
     """Every rule that ``recipe`` breaks. Its sections may be incomplete; ``raw`` is what was written."""
     yield from _order(raw)
-    data: DataOptions | None = getattr(recipe, "data", None)
+    data: DataOptions | TextData | None = getattr(recipe, "data", None)
     if data is not None:
         yield from _files(data, raw)
     for name, stage in recipe.stages.items():
@@ -37,8 +40,12 @@ def broken_rules(recipe: Recipe, raw: dict[str, Any]) -> Iterator[Fault]:
         if isinstance(stage, Pretrain):
             yield from _warmup(stage, path)
             if data is not None:
+                yield from _fitting(recipe, stage, data, path)
                 yield from _sides(stage, data, path)
                 yield from _early_stop(stage, data, path)
+        if isinstance(stage, Adapt):
+            yield from _warmup(stage, path)
+            yield from _reference(raw, name, "parent", stage.parent, *MODELS)
         if isinstance(stage, Audit):
             yield from _reference(raw, name, "subject", stage.subject, *MODELS)
         if isinstance(stage, Compress):
@@ -84,6 +91,28 @@ def _reference(raw: dict[str, Any], name: str, key: str, named: str | None, *wan
         )
 
 
+def _fitting(recipe: Recipe, stage: Pretrain, data: DataOptions | TextData, path: str) -> Iterator[Fault]:
+    """Images need models and objectives of images, text those of text."""
+    text, task = isinstance(data, TextData), getattr(recipe, "task", None)
+    if task is not None and text == (task == "image_classification"):
+        kind = "text (it has a tokenizer)" if text else "images"
+        yield Fault(path="task", message=f"must fit the data, which are {kind}; got '{task}'. Change one of them.")
+    if text != (stage.model.kind in TEXT_MODELS):
+        fitting = ", ".join(TEXT_MODELS) if text else "small_cnn, timm, …"
+        yield Fault(
+            path=f"{path}.model.kind", message=f"must fit the data ({fitting}); got '{stage.model.kind}'. Change it."
+        )
+    if not text and stage.objective.kind in ("masked_lm", "causal_lm"):
+        yield Fault(path=f"{path}.objective.kind", message=f"must fit images; got '{stage.objective.kind}'. Change it.")
+    if text and stage.augment:
+        yield Fault(path=f"{path}.augment", message="must be empty for text, which has no such changes. Drop it.")
+    if text and stage.objective.kind == "causal_lm" and stage.model.kind == "bert":
+        yield Fault(
+            path=f"{path}.objective.kind",
+            message="cannot be causal_lm for 'bert', which sees the token it is to guess. Choose gpt or recurrent.",
+        )
+
+
 def _compression(stage: Compress, path: str) -> Iterator[Fault]:
     """Parts of a compression that need one another."""
     if stage.model is not None and stage.prune is not None:
@@ -98,7 +127,7 @@ def _compression(stage: Compress, path: str) -> Iterator[Fault]:
         yield Fault(path=f"{path}.quantize", message="needs 'deploy', which tries what was quantized. Add: deploy: {}")
 
 
-def _warmup(stage: Pretrain, path: str) -> Iterator[Fault]:
+def _warmup(stage: Pretrain | Adapt, path: str) -> Iterator[Fault]:
     warmup, steps = _option(stage.fit.schedule, "warmup_steps"), stage.fit.max_steps
     if warmup is not None and steps is not None and warmup >= steps:
         yield Fault(
@@ -107,9 +136,9 @@ def _warmup(stage: Pretrain, path: str) -> Iterator[Fault]:
         )
 
 
-def _sides(stage: Pretrain, data: DataOptions, path: str) -> Iterator[Fault]:
+def _sides(stage: Pretrain, data: DataOptions | TextData, path: str) -> Iterator[Fault]:
     """Transforms that reach further than the image."""
-    side = data.image_size or OWN_SIDE.get(data.source.kind)
+    side = data.image_size or OWN_SIDE.get(data.source.kind) if isinstance(data, DataOptions) else None
     for index, transform in enumerate(stage.augment if side else ()):
         here = f"{path}.augment.{index}"
         padding, size = _option(transform, "padding"), _option(transform, "size")
@@ -125,7 +154,7 @@ def _sides(stage: Pretrain, data: DataOptions, path: str) -> Iterator[Fault]:
             )
 
 
-def _early_stop(stage: Pretrain, data: DataOptions, path: str) -> Iterator[Fault]:
+def _early_stop(stage: Pretrain, data: DataOptions | TextData, path: str) -> Iterator[Fault]:
     """Convergence is judged on a validation split, which only some sources bring."""
     own = "validation" in (_option(data.source, "files") or {}) or data.source.kind not in (
         *WITHOUT_VALIDATION,
@@ -138,10 +167,10 @@ def _early_stop(stage: Pretrain, data: DataOptions, path: str) -> Iterator[Fault
         )
 
 
-def _files(data: DataOptions, raw: dict[str, Any]) -> Iterator[Fault]:
+def _files(data: DataOptions | TextData, raw: dict[str, Any]) -> Iterator[Fault]:
     """Data that are named must be there. A path with a variable that is not set has its own fault already."""
     files: dict[str, str] = _option(data.source, "files") or {}
-    if data.source.kind == "parquet" and "train" not in files:
+    if hasattr(data.source, "files") and "train" not in files:
         yield Fault(path="data.source.files", message="must name the files of the split 'train'. Add: train: PATH")
     for split, pattern in files.items():
         if "${" not in pattern and not glob.glob(pattern):  # noqa: PTH207 (Path.glob takes no absolute pattern)

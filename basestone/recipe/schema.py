@@ -7,21 +7,23 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 
-from pydantic import Field
+from pydantic import Discriminator, Field, Tag
 
+from basestone.adaptation.methods import METHODS
 from basestone.compression.options import PRUNERS, QUANTIZERS, Deploy, Measured
-from basestone.core.registry import Fraction, NaturalInt, PositiveInt, Section, Strict
+from basestone.core.registry import Fraction, NaturalInt, PositiveFloat, PositiveInt, Section, Strict
 from basestone.data.options import DataOptions
+from basestone.data.text.options import TextData
 from basestone.data.transforms import TRANSFORMS
 from basestone.models.catalogue import INITS, MODELS
+from basestone.objectives.catalogue import OBJECTIVES
 from basestone.objectives.distillation import DISTILLERS
-from basestone.objectives.supervised import OBJECTIVES
 from basestone.tracking import TRACKERS
 from basestone.training.options import FitOptions
 
 if TYPE_CHECKING:
     InitSection = ModelSection = ObjectiveSection = TrackerSection = TransformSection = Section
-    DistillerSection = QuantizerSection = Section
+    DistillerSection = MethodSection = QuantizerSection = Section
 
     class PrunerSection(Section):
         """What every pruner has."""
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
 else:
     DistillerSection = DISTILLERS.union()
     InitSection = INITS.union()
+    MethodSection = METHODS.union()
     ModelSection = MODELS.union()
     ObjectiveSection = OBJECTIVES.union()
     PrunerSection = PRUNERS.union()
@@ -45,12 +48,39 @@ Name = Annotated[
 ]
 
 
+def data_kind(value: Any) -> Literal["images", "text"]:
+    """Text is what has a tokenizer, as it is written or as it was read."""
+    return "text" if isinstance(value, TextData) or (isinstance(value, dict) and "tokenizer" in value) else "images"
+
+
 class Pretrain(Strict):
     """Train a model from its initialisation."""
 
     kind: Literal["pretrain"] = "pretrain"
     model: ModelSection
     init: InitSection = Field(default={"kind": "default"}, validate_default=True)  # of the union's own class
+    objective: ObjectiveSection = Field(default={"kind": "cross_entropy"}, validate_default=True)
+    augment: list[TransformSection] = Field(default=[])
+    fit: FitOptions
+
+
+class Adapt(Strict):
+    """Train a finished model for the data's labels (or text), by one method or by several that are compared.
+
+    Every method starts from the same checkpoint with the same new head, sees the same samples in the same order for
+    as many steps, and may try the same learning rates. The best by validation is what the stage leaves.
+    """
+
+    kind: Literal["adapt"] = "adapt"
+    parent: str | None = Field(default=None, description="The stage whose model is adapted; None: the last model.")
+    methods: Annotated[list[MethodSection], Field(min_length=1)] = Field(
+        default=[{"kind": "full"}], validate_default=True
+    )
+    seeds: list[NaturalInt] = Field(default=[], description="One training of each method a seed; empty: the recipe's.")
+    rates: list[PositiveFloat] = Field(
+        default=[], description="Learning rates that every method tries with the first seed; empty: that of 'fit'."
+    )
+    trial: Fraction = Field(default=0.3, description="Share of the steps for which a learning rate is tried.")
     objective: ObjectiveSection = Field(default={"kind": "cross_entropy"}, validate_default=True)
     augment: list[TransformSection] = Field(default=[])
     fit: FitOptions
@@ -123,7 +153,10 @@ class Report(Strict):
     language: Literal["en", "zh"] = Field(default="en", description="The language in which the page opens.")
 
 
-StageSection = Annotated[Pretrain | Compress | Audit | Report, Field(discriminator="kind")]
+DataSection = Annotated[
+    Annotated[DataOptions, Tag("images")] | Annotated[TextData, Tag("text")], Discriminator(data_kind)
+]
+StageSection = Annotated[Pretrain | Adapt | Compress | Audit | Report, Field(discriminator="kind")]
 
 
 class Recipe(Strict):
@@ -131,9 +164,11 @@ class Recipe(Strict):
 
     schema_version: Literal[1]
     name: Name
-    task: Literal["image_classification"]
+    task: Literal["image_classification", "text_classification", "language_modelling"]
     seed: NaturalInt = 0
-    data: DataOptions
+    data: DataSection = Field(
+        json_schema_extra={"branches": {"images": "#/$defs/DataOptions", "text": "#/$defs/TextData"}}
+    )
     stages: dict[Name, StageSection]
     tracking: list[TrackerSection] = Field(default=[])
 

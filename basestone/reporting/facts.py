@@ -38,8 +38,14 @@ def dataset_facts(view: ReportView) -> list[Fact]:
     card = view.card
     spec = card.get("spec", {})
     rows = [_fact("source", source_text(view))]
-    if spec:
+    if "height" in spec:
         rows.append(_fact("image_size", f"{spec['channels']} × {spec['height']} × {spec['width']}"))
+    if told := card.get("tokenizer"):
+        rows.append(_fact("tokenizer", f"{told['model']}, {told['vocab_size']:,}"))
+        rows.append(_fact("max_length", f"{spec['max_length']:,}"))
+        held = (f"{name} {size['tokens']:,} / {size['bytes']:,}" for name, size in told["splits"].items())
+        rows.append(_fact("tokens_bytes", " · ".join(held)))
+    if view.class_names:
         rows.append(_fact("num_classes", str(len(view.class_names))))
     if copies := card.get("duplicates"):
         rows.append(

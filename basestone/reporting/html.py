@@ -17,7 +17,7 @@ from basestone.reporting.figures import figures
 from basestone.reporting.numbers import DASH, quantity
 from basestone.reporting.strings import LANGUAGES, Text, both, say
 from basestone.reporting.verification import ATTESTATION
-from basestone.reporting.view import CriterionView, Picture, ReportView
+from basestone.reporting.view import CriterionView, ReportView, Sample
 from basestone.reporting.wording import MARKS, outcome_reason, threshold_words
 
 BAR_WIDTH, BAR_HEIGHT, BAR_MARGIN = 132.0, 22.0, 8.0
@@ -41,7 +41,7 @@ def render(view: ReportView) -> str:
         counts=_counts(view),
         rows=[(clause, [_criterion(one) for one in clause.criteria]) for clause in view.clauses],
         figures=[(figure, {lang: Markup(svg) for lang, svg in figure.svg.items()}) for figure in figures(view)],
-        pictures=_pictures(view),
+        samples=_samples(view),
         dataset=dataset_facts(view),
         splits=split_table(view),
         facts=list(all_facts(view)),
@@ -116,20 +116,20 @@ def _counts(view: ReportView) -> list[tuple[str, int]]:
     return [(verdict, number) for verdict, number in found if number]
 
 
-def _pictures(view: ReportView) -> list[tuple[str, list[tuple[Picture, str]]]]:
-    """The pictures by whether they were right, as data URIs, as many as the page has room for."""
-    kept, size = list[Picture](), 0
-    for picture in view.pictures:
-        size += len(picture.png) * 4 // 3
+def _samples(view: ReportView) -> list[tuple[str, list[tuple[Sample, str | None]]]]:
+    """The samples by whether they were right, images as data URIs, as many as the page has room for."""
+    kept, size = list[Sample](), 0
+    for sample in view.samples:
+        size += len(sample.png or b"") * 4 // 3
         if size > LARGEST_PICTURES:
             break
-        kept.append(picture)
+        kept.append(sample)
     groups = {"wrong": [one for one in kept if not one.correct], "correct": [one for one in kept if one.correct]}
-    return [
-        (name, [(one, f"data:image/png;base64,{base64.b64encode(one.png).decode()}") for one in group])
-        for name, group in groups.items()
-        if group
-    ]
+    return [(name, [(one, _data_uri(one.png)) for one in group]) for name, group in groups.items() if group]
+
+
+def _data_uri(png: bytes | None) -> str | None:
+    return None if png is None else f"data:image/png;base64,{base64.b64encode(png).decode()}"
 
 
 def _forecast(row: Any) -> dict[str, Any]:

@@ -164,12 +164,13 @@ TEXTS: dict[str, tuple[str, str]] = {
     "chart_stages": ("Wall time of each stage", "各阶段耗时"),
     "chart_stages_note": ("{total} in all.", "共 {total}。"),
     "seconds": ("Seconds", "秒"),
-    # pictures
-    "pictures": ("Samples and predictions", "样本与预测"),
+    # samples
+    "examples": ("Samples and predictions", "样本与预测"),
     "wrong": ("Wrong", "错误"),
     "correct": ("Correct", "正确"),
-    "pictures_wrong": ("Wrong, most confident first", "预测错误（按置信度降序）"),
-    "pictures_correct": ("Correct, most doubtful first", "预测正确（按置信度升序）"),
+    "sample_withheld": ("Not shown: the data are declared sensitive.", "未显示：数据被声明为敏感数据。"),
+    "examples_wrong": ("Wrong, most confident first", "预测错误（按置信度降序）"),
+    "examples_correct": ("Correct, most doubtful first", "预测正确（按置信度升序）"),
     "label": ("label", "标签"),
     "prediction": ("prediction", "预测"),
     # facts
@@ -186,6 +187,9 @@ TEXTS: dict[str, tuple[str, str]] = {
         "{checked} test samples checked: {exact} exact and {near} near copies",
         "检查测试样本 {checked} 个：完全重复 {exact} 个，近似重复 {near} 个",
     ),
+    "tokenizer": ("Tokenizer, vocabulary", "分词器与词表大小"),
+    "max_length": ("Tokens at once", "单次词元数"),
+    "tokens_bytes": ("Tokens / bytes", "词元数 / 字节数"),
     "image_size": ("Image size", "图像尺寸"),
     "num_classes": ("Classes", "类别数"),
     "content_digest": ("Content (SHA-256)", "内容 (SHA-256)"),

@@ -63,10 +63,11 @@ class ClauseView:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Picture:
-    """A test image with its prediction; ``png`` is the file's bytes."""
+class Sample:
+    """A test sample with its prediction: ``png``, an image file's bytes, or ``text``; neither may be shown of some."""
 
-    png: bytes
+    png: bytes | None
+    text: str | None
     label: str
     prediction: str
     confidence: float
@@ -103,7 +104,7 @@ class ReportView:
     events: Sequence[Mapping[str, Any]]
     records: Records
     facts: Mapping[str, Any]
-    pictures: tuple[Picture, ...]
+    samples: tuple[Sample, ...]
     forecast: tuple[Mapping[str, Any], ...]
 
     @property
@@ -121,13 +122,13 @@ def read_view(
     run: RunFolder,
     audit: str,
     *,
-    pictures: Sequence[Mapping[str, Any]] = (),
+    samples: Sequence[Mapping[str, Any]] = (),
     language: Language = "en",
     forecast: Sequence[Mapping[str, Any]] = (),
 ) -> ReportView:
     """Reads what the report of ``audit`` needs.
 
-    ``pictures`` are ``{png, label, prediction, confidence, row}``; labels are class names or positions of them.
+    ``samples`` are ``{png or text, label, prediction, confidence, row}``; labels are class names or positions of them.
 
     Raises:
         ArtifactError: the audit or a stage that it descends from is not finished, or a file of it is missing.
@@ -162,7 +163,7 @@ def read_view(
         events=tuple(run.read_events()),
         records=records,
         facts=read_json(run.stage(audit) / "facts.json"),
-        pictures=tuple(_picture(picture, names) for picture in pictures),
+        samples=tuple(_sample(sample, names) for sample in samples),
         forecast=tuple(forecast),
     )
 
@@ -249,14 +250,15 @@ def _evidence(row: Mapping[str, Any], clause: Mapping[str, Any], audit: Manifest
             yield f"{root}/{name}", audit.files[name]
 
 
-def _picture(picture: Mapping[str, Any], names: Sequence[str]) -> Picture:
-    return Picture(
-        png=picture["png"],
-        label=_class_name(picture["label"], names),
-        prediction=_class_name(picture["prediction"], names),
-        confidence=float(picture["confidence"]),
-        row=str(picture.get("row", picture.get("index", ""))),
-        correct=picture["label"] == picture["prediction"],
+def _sample(sample: Mapping[str, Any], names: Sequence[str]) -> Sample:
+    return Sample(
+        png=sample.get("png"),
+        text=sample.get("text"),
+        label=_class_name(sample["label"], names),
+        prediction=_class_name(sample["prediction"], names),
+        confidence=float(sample["confidence"]),
+        row=str(sample.get("row", sample.get("index", ""))),
+        correct=sample["label"] == sample["prediction"],
     )
 
 

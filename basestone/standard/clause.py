@@ -51,6 +51,7 @@ class Basis(Strict):
 class Criterion(Strict):
     """One number against one threshold.
 
+    ``tasks`` and ``records`` are given where a criterion is not for every task of its clause, or needs other records.
     ``strict`` asks for more than the threshold, not merely as much. ``sampling`` says what kind of sample the number
     is estimated from, so that ``plan`` can forecast its bounds: counts out of n (proportion), two of them (difference),
     two models on the same n samples (paired), calibration, source samples seen many times (clustered), the p99 of n
@@ -66,6 +67,8 @@ class Criterion(Strict):
     unit: Text
     sampling: Sampling
     basis: Basis
+    tasks: tuple[Task, ...] = ("*",)
+    records: tuple[Text, ...] = ()
 
     @model_validator(mode="after")
     def _threshold_or_declared(self) -> Self:
@@ -113,6 +116,15 @@ class Clause(Strict):
         """Whether the clause has anything to say about a model for ``task``."""
         concerned = (served or not self.served) and (compressed or not self.compressed)
         return concerned and (task in self.tasks or "*" in self.tasks)
+
+
+def for_task(clause: Clause, task: str) -> Clause:
+    """The clause with only those criteria, and the records of those, that are for ``task``; as it is where none is."""
+    criteria = tuple(one for one in clause.criteria if task in one.tasks or "*" in one.tasks)
+    if not criteria:
+        return clause
+    records = dict.fromkeys(name for one in criteria for name in one.records or clause.records)
+    return clause.model_copy(update={"criteria": criteria, "records": tuple(records)})
 
 
 def out_of_range(criterion: Criterion, threshold: float) -> str | None:

@@ -19,6 +19,7 @@ FORWARDS: dict[str, int] = {
     "clean_test": 1,
     "clean_train": 1,
     "corrupted": 75,
+    "language_test": 1,
     "latency": 1,
     "parent_test": 1,
     "replay": 1,

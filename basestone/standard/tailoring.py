@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Protocol
 
 from basestone.core.errors import Fault, RecipeError
-from basestone.standard.clause import Clause, Words, unknown
+from basestone.standard.clause import Clause, Words, for_task, unknown
 from basestone.standard.profile import (
     Ask,
     ClauseInForce,
@@ -70,6 +70,7 @@ def resolve(
     except RecipeError as error:
         faults = [replace(one, path=f"{here}.profile") if one.path == "profile" else one for one in error.faults]
         raise RecipeError(faults) from error
+    clauses = {key: for_task(clause, task) for key, clause in clauses.items()}
     faults = list(_task_faults(found, task, f"{here}.profile"))
     thresholds = _declared(found, clauses, declare, f"{here}.declare", faults)
     held = _waivers(found, clauses, waivers, today, f"{here}.waive", faults)

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from basestone.core.batch import Batch
-from basestone.core.contracts import BatchSource, Objective, Tracker
+from basestone.core.contracts import BatchSource, Objective, StepHook, Tracker
 from basestone.core.errors import Stopped
 from basestone.core.evidence import digest_of
 from basestone.core.seed import derive, torch_generator
@@ -75,13 +75,15 @@ def fit(
     stage: str = "pretrain",
     should_stop: Callable[[], bool] | None = None,
     identity: str = "",
+    hook: StepHook | None = None,
 ) -> FitResult:
     """Trains ``model`` in place, from the newest whole checkpoint in ``folder/checkpoints`` if there is one.
 
     Afterwards the model holds the weights to ship (the average when ``ema_decay`` is set; those of the last step, not
     of the best validation, which would be a choice made on the validation data) and is in eval mode.
     ``should_stop`` is asked after each step; None: SIGINT and SIGTERM ask to stop. ``identity`` is the caller's digest
-    of what only it knows (data, initialisation); a checkpoint of another identity or recipe is refused.
+    of what only it knows (data, initialisation); a checkpoint of another identity or recipe is refused. ``hook`` has
+    its part in every step.
 
     Events: ``fit`` when it begins, with the step it goes on from; ``step``, ``epoch``, ``validation``, ``progress``.
 
@@ -90,7 +92,7 @@ def fit(
         Diverged: a loss, gradient or weight is not finite; the last good checkpoint is kept.
         ArtifactError: the checkpoints belong to something else.
     """
-    loop = _Loop(model, train, validation, objective, options, seed, folder, tracker, stage, identity)
+    loop = _Loop(model, train, validation, objective, options, seed, folder, tracker, stage, identity, hook)
     with freed_memory_kept(), nullcontext(should_stop) if should_stop else stop_requests() as asked:
         return loop.run(asked)
 
@@ -108,6 +110,7 @@ class _Loop:
         tracker: Tracker,
         stage: str,
         identity: str,
+        hook: StepHook | None,
     ) -> None:
         self.model, self.train, self.validation, self.objective = model, train, validation, objective
         self.seed, self.folder, self.tracker, self.stage = seed, folder / "checkpoints", tracker, stage
@@ -124,7 +127,7 @@ class _Loop:
         self.schedule = SCHEDULES.build(options.schedule, self.optimizer, self.max_steps)
         self.parameters = [parameter for group in self.optimizer.param_groups for parameter in group["params"]]
         average = None if options.ema_decay is None else Average(model, options.ema_decay)
-        self.state = TrainingState(model, self.optimizer, average, Convergence(options.early_stop))
+        self.state = TrainingState(model, self.optimizer, average, Convergence(options.early_stop), hook)
         self.meter = Meter(self.state, tracker, stage, self.max_steps, self.steps_per_epoch, self.folder)
         says = self.options.model_dump(mode="json", exclude={"checkpoint_every", "keep_checkpoints"})
         sizes = [len(train), 0 if validation is None else len(validation)]
@@ -197,6 +200,8 @@ class _Loop:
                 raise self.meter.diverged(state.step + 1, f"a gradient norm of {norm.item()}")
         lr = self.schedule.apply(state.step)
         self.optimizer.step()
+        if state.hook is not None:
+            state.hook(state.step + 1)
         self.optimizer.zero_grad(set_to_none=True)
         if state.average is not None:
             state.average.update(state.step)

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from basestone.core.errors import UsageError
 from basestone.core.seed import numpy_generator
+from basestone.training.options import FitOptions
 
 
 def steps_per_epoch(num_samples: int, batch_size: int, world: int = 1) -> int:
@@ -46,6 +47,15 @@ def positions(
     epoch, place = divmod(step, steps_per_epoch(num_samples, batch_size, world))
     order = _permutation(seed, num_samples, epoch)
     return order[place * batch_size : (place + 1) * batch_size][rank::world].copy()
+
+
+def shortened(options: FitOptions, share: float, num_samples: int) -> FitOptions:
+    """A training for ``share`` of the steps, at least one; a warm-up that is counted in steps shrinks with it."""
+    whole = options.max_steps or (options.epochs or 0) * steps_per_epoch(num_samples, options.batch_size)
+    steps, schedule = max(1, round(whole * share)), options.schedule
+    if warmup := getattr(schedule, "warmup_steps", 0):
+        schedule = schedule.model_copy(update={"warmup_steps": min(round(warmup * share), steps - 1)})
+    return options.model_copy(update={"epochs": None, "max_steps": steps, "schedule": schedule})
 
 
 @lru_cache(maxsize=2)

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from basestone.core.contracts import StepHook
 from basestone.core.errors import ArtifactError
 from basestone.training.convergence import Convergence
 from basestone.training.ema import Average
@@ -32,6 +33,7 @@ class TrainingState:
     optimizer: Optimizer
     average: Average | None
     convergence: Convergence
+    hook: StepHook | None = None
     step: int = 0
     samples_seen: int = 0
     wall_s: float = 0.0
@@ -41,10 +43,12 @@ class TrainingState:
     shapes: dict[tuple[int, ...], int] = field(default_factory=dict)
 
     def tensors(self) -> dict[str, Tensor]:
-        """``model.<name>``, ``ema.<name>``, ``optimizer.<parameter>/<key>``."""
+        """``model.<name>``, ``ema.<name>``, ``hook.<name>``, ``optimizer.<parameter>/<key>``."""
         found = {f"model.{name}": tensor.detach() for name, tensor in self._model_tensors().items()}
         if self.average is not None:
             found |= {f"ema.{name}": tensor for name, tensor in self.average.tensors.items()}
+        if self.hook is not None:
+            found |= {f"hook.{name}": tensor for name, tensor in self.hook.tensors().items()}
         for name, parameter in self._stepped():
             for key, value in self.optimizer.state[parameter].items():
                 if isinstance(value, Tensor):
@@ -73,10 +77,15 @@ class TrainingState:
         own = {f"model.{name}": tensor for name, tensor in self._model_tensors().items()}
         if self.average is not None:
             own |= {f"ema.{name}": tensor for name, tensor in self.average.tensors.items()}
-        kept = {name: tensor for name, tensor in tensors.items() if not name.startswith("optimizer.")}
+        kept = {name: tensor for name, tensor in tensors.items() if not name.startswith(("optimizer.", "hook."))}
         _refuse_other_shapes(own, kept)
         for name, tensor in own.items():
             tensor.copy_(kept[name])
+        if self.hook is not None:
+            hooked = {
+                name.removeprefix("hook."): tensor for name, tensor in tensors.items() if name.startswith("hook.")
+            }
+            self.hook.restore(hooked)
         self._restore_optimizer(tensors, scalars["optimizer"])
         self.convergence.load(scalars["convergence"])
         self.shapes = {tuple(shape): count for *shape, count in scalars["shapes"]}

@@ -149,7 +149,7 @@ def run(read_only_run: RunFolder, tmp_path: Path) -> RunFolder:
 @pytest.fixture(scope="session")
 def view(read_only_run: RunFolder) -> ReportView:
     forecast = [{"name": {"en": "audit", "zh": "审计"}, "forecast": 20.0, "actual": 14.2, "unit": "s", "held": True}]
-    return read_view(read_only_run, "audit", pictures=make_pictures(), forecast=forecast)
+    return read_view(read_only_run, "audit", samples=make_pictures(), forecast=forecast)
 
 
 @pytest.fixture(scope="session")

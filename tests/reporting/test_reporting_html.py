@@ -92,7 +92,7 @@ def test_every_field_of_a_hostile_run_is_escaped(view: ReportView) -> None:
         evidence=((evil, evil),),
         waiver={"owner": evil, "expires": evil, "reason": evil},
     )
-    picture = dataclasses.replace(view.pictures[0], label=evil, prediction=evil, row=evil)
+    picture = dataclasses.replace(view.samples[0], label=evil, prediction=evil, row=evil)
     hostile = dataclasses.replace(
         view,
         name=evil,
@@ -100,7 +100,7 @@ def test_every_field_of_a_hostile_run_is_escaped(view: ReportView) -> None:
         profile=evil,
         standard=evil,
         clauses=(clause,),
-        pictures=(picture,),
+        samples=(picture,),
         environment={**view.environment, "processor": evil, "libraries": {evil: evil}},
         recipe={**view.recipe, "data": {"source": {"kind": evil}}},
         forecast=({"name": evil, "forecast": evil, "actual": evil},),
@@ -207,8 +207,8 @@ def test_thresholds_in_signs(view: ReportView, direction: str, strict: bool, sho
 
 @pytest.mark.usefixtures("without_charts")
 def test_too_many_pictures_are_left_out(view: ReportView) -> None:
-    large = tuple(dataclasses.replace(view.pictures[0], png=bytes(90_000)) for _ in range(20))
-    page = render(dataclasses.replace(view, pictures=large))
+    large = tuple(dataclasses.replace(view.samples[0], png=bytes(90_000)) for _ in range(20))
+    page = render(dataclasses.replace(view, samples=large))
     assert page.count("data:image/png") == 2 and len(page.encode()) < 2_000_000
 
 

@@ -34,8 +34,8 @@ def test_every_text_is_used_and_every_used_text_exists() -> None:
         if path.name != "strings.py"
         for key in re.findall(r"[\"'](\w+)[\"']", source)
     }
-    composed = {f"verdict_{word}" for word in MARKS} | {"outcome_met", "outcome_not_met", "pictures_wrong"}
-    composed |= {f"basis_{kind}" for kind in ("normative", "convention", "declared", "unknown")} | {"pictures_correct"}
+    composed = {f"verdict_{word}" for word in MARKS} | {"outcome_met", "outcome_not_met", "examples_wrong"}
+    composed |= {f"basis_{kind}" for kind in ("normative", "convention", "declared", "unknown")} | {"examples_correct"}
     composed |= {f"split_{name}" for name in SPLITS}
     composed |= {
         f"chart_{name}" for name in ("learning", "confusion", "reliability", "robustness", "latency", "stages")

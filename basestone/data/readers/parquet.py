@@ -28,7 +28,7 @@ class ParquetSource:
         """``files`` maps a split to a path or glob; ``image`` and ``label`` are column names."""
         self._image, self._label, self._class_names = image, label, class_names
         self._files: dict[SplitName, list[Path]] = {
-            split: _matching(split, files[split]) for split in SPLITS if split in files
+            split: matching(split, files[split], "parquet file") for split in SPLITS if split in files
         }
         parents = [path.absolute().parent for paths in self._files.values() for path in paths]
         self._root = Path(os.path.commonpath(parents)) if parents else Path()
@@ -39,10 +39,7 @@ class ParquetSource:
         if self._class_names is not None:
             return self._class_names
         paths = [path for paths in self._files.values() for path in paths]
-        schema = _open(paths[0]).schema_arrow if paths else None
-        described = json.loads((schema.metadata or {}).get(b"huggingface", b"{}")) if schema else {}
-        feature = described.get("info", {}).get("features", {}).get(self._label, {})
-        return tuple(feature["names"]) if feature.get("_type") == "ClassLabel" and feature.get("names") else None
+        return named_classes(paths[0], self._label) if paths else None
 
     def identity(self) -> dict[str, Any]:
         """SHA-256 of every file, the columns, and the class names where the recipe gives them."""
@@ -100,13 +97,27 @@ def image_bytes(value: Any, name: str, folder: Path) -> bytes:
     return held
 
 
-def _matching(split: str, pattern: str) -> list[Path]:
+def named_classes(path: Path, label: str) -> Sequence[str] | None:
+    """The class names that a file's ``huggingface`` metadata gives its label column, or None."""
+    described = json.loads((_open(path).schema_arrow.metadata or {}).get(b"huggingface", b"{}"))
+    feature = described.get("info", {}).get("features", {}).get(label, {})
+    return tuple(feature["names"]) if feature.get("_type") == "ClassLabel" and feature.get("names") else None
+
+
+def parquet_rows(path: Path) -> Iterator[Mapping[str, Any]]:
+    """The rows of a file as mappings, a few at a time in memory."""
+    for batch in _open(path).iter_batches(batch_size=_ROWS_AT_ONCE):
+        yield from batch.to_pylist()
+
+
+def matching(split: str, pattern: str, what: str) -> list[Path]:
+    """The files that a path or glob names, in order; DataError when there are none."""
     literal = Path(pattern)
     found = [] if literal.is_file() else glob.glob(pattern, recursive=True)  # noqa: PTH207  (Path.glob: no absolute ones)
     paths = sorted(map(Path, found)) or [literal] * literal.is_file()
     if not paths:
         raise DataError(
-            f"data.source.files.{split} must name at least one parquet file; '{pattern}' matches none "
+            f"data.source.files.{split} must name at least one {what}; '{pattern}' matches none "
             f"(looked from {Path.cwd()}). Mend the path, or set the variable that it starts with."
         )
     return paths

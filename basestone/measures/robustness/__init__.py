@@ -1,7 +1,8 @@
 """How far quality survives a change of the input. Here: the common corruptions, and how much accuracy they leave.
 
-``FAMILIES`` names the fifteen in their four families, without torch, for tables and reports; the images are changed in
-``corruptions`` (with one module a family) and judged in ``retention``. Attacks and domain shift will live beside them.
+``FAMILIES`` names the fifteen of images in their four families, ``TEXT_FAMILIES`` the eleven of text, without torch,
+for tables and reports; images are changed in ``corruptions`` (with one module a family), documents in ``typing``, and
+both are judged in ``retention``. Attacks and domain shift will live beside them.
 """
 
 FAMILIES: dict[str, tuple[str, ...]] = {
@@ -9,5 +10,11 @@ FAMILIES: dict[str, tuple[str, ...]] = {
     "blur": ("defocus_blur", "glass_blur", "motion_blur", "zoom_blur"),
     "weather": ("snow", "frost", "fog", "brightness"),
     "digital": ("contrast", "elastic_transform", "pixelate", "jpeg_compression"),
+}
+TEXT_FAMILIES: dict[str, tuple[str, ...]] = {
+    "typing": ("swapped_letters", "dropped_letters", "doubled_letters", "near_keys"),
+    "case": ("upper_case", "lower_case", "swapped_case"),
+    "words": ("dropped_words", "repeated_words"),
+    "spacing": ("joined_words", "split_words"),
 }
 SEVERITIES = (1, 2, 3, 4, 5)

@@ -1,7 +1,7 @@
 """How much accuracy the common corruptions leave: acc_corrupted / acc_clean, each on the same images.
 
-The 75 corrupted copies of an image stand and fall together, so the *source image* is the cluster that is resampled,
-with its clean result. 'Family' in ROB-1 means each of the fifteen corruption types, averaged over its five severities.
+The corrupted copies of an image (75) or a document (55) stand and fall together, so the *source* is the cluster that is
+resampled, with its clean result. 'Family' in ROB-1 means each corruption type, averaged over its five severities.
 
 **Bounds of the worst type.** The minimum of fifteen estimates is biased downward and so are its bootstrap draws;
 neither is used for bounds. The lower bound is the least of the types' own lower bounds: it exceeds the true minimum
@@ -19,42 +19,51 @@ from numpy.typing import NDArray
 from basestone.core.evidence import CONFIDENCE, Interval, Measurement, Records, RecordsMissing
 from basestone.measures.bootstrap import DRAWS, decidable, describe, ratio_draws, ratio_interval
 from basestone.measures.predictions import clean_predictions
-from basestone.measures.robustness import FAMILIES, SEVERITIES
+from basestone.measures.robustness import FAMILIES, SEVERITIES, TEXT_FAMILIES
 
 _SEED = 0
 MIN_RIGHT = 20  # with fewer, some of 2,000 draws would hold none, and have no ratio
 TYPES = tuple(name for names in FAMILIES.values() for name in names)
+TEXT_TYPES = tuple(name for names in TEXT_FAMILIES.values() for name in names)
 
 
 def corruption_retention_mean(records: Records) -> Measurement:
-    """Mean over 15 corruptions × 5 severities of corrupted over clean accuracy; 1 means that nothing is lost."""
+    """Mean over all corruptions × 5 severities of corrupted over clean accuracy; 1 means that nothing is lost."""
     clean, corrupted = correctness(records)
     mean = corrupted.mean((1, 2))
     value = float(mean.mean() / clean.mean())
     low, high = (ratio_draws(mean[:, None], clean, add=add, seed=_SEED)[:, 0] for add in (0, 1))
     interval = ratio_interval(low, high, mean - value * clean, seed=_SEED)
-    return _measurement("corruption_retention_mean", value, interval, clean, corrupted)
+    return _measurement("corruption_retention_mean", value, interval, clean, corrupted, types_of(records))
 
 
 def corruption_retention_worst(records: Records) -> Measurement:
-    """The least retention among the 15 corruption types, each averaged over its severities."""
+    """The least retention among the corruption types, each averaged over its severities."""
     clean, corrupted = correctness(records)
     by_type = corrupted.mean(2)
     value = float((by_type.mean(0) / clean.mean()).min())
-    return _measurement("corruption_retention_worst", value, worst_interval(clean, by_type), clean, corrupted)
+    interval = worst_interval(clean, by_type)
+    return _measurement("corruption_retention_worst", value, interval, clean, corrupted, types_of(records))
+
+
+def types_of(records: Records) -> tuple[str, ...]:
+    """The corruptions of text where the records name one, else those of images."""
+    named = records.table("corrupted")["corruption"]
+    return TEXT_TYPES if len(named) and named[0] in TEXT_TYPES else TYPES
 
 
 def correctness(records: Records) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Per source image: right when clean (N), right under each type and severity (N×15×5)."""
+    """Per source image or document: right when clean (N), right under each type and severity (N×T×5)."""
     table = records.table("corrupted")
+    types = types_of(records)
     index, place = np.unique(table["index"], return_inverse=True)
-    kind = _positions(table["corruption"], TYPES)
+    kind = _positions(table["corruption"], types)
     level = _positions(table["severity"], SEVERITIES)
-    seen = np.zeros((len(index), len(TYPES), len(SEVERITIES)), np.int64)
+    seen = np.zeros((len(index), len(types), len(SEVERITIES)), np.int64)
     np.add.at(seen, (place, kind, level), 1)
     if not (seen == 1).all():
         raise RecordsMissing(
-            "every source image must be seen once under each of 15 corruptions × 5 severities; "
+            f"every source image must be seen once under each of {len(types)} corruptions × 5 severities; "
             f"{int((seen != 1).sum())} of {seen.size} cells are not"
         )
     corrupted = np.zeros(seen.shape)
@@ -90,10 +99,15 @@ def worst_interval(clean: NDArray[np.float64], by_type: NDArray[np.float64], dra
 
 
 def _measurement(
-    name: str, value: float, interval: Interval, clean: NDArray[np.float64], corrupted: NDArray[np.float64]
+    name: str,
+    value: float,
+    interval: Interval,
+    clean: NDArray[np.float64],
+    corrupted: NDArray[np.float64],
+    types: tuple[str, ...],
 ) -> Measurement:
     by_type = corrupted.mean((0, 2)) / clean.mean()
-    retained = {kind: float(by_type[i]) for i, kind in enumerate(TYPES)}
+    retained = {kind: float(by_type[i]) for i, kind in enumerate(types)}
     worst = min(retained, key=lambda kind: retained[kind])
     detail = {"clean_accuracy": float(clean.mean()), "worst": worst, "by_corruption": retained}
     return Measurement(measure=name, value=value, unit="fraction", n=len(clean), interval=interval, detail=detail)

@@ -1,0 +1,244 @@
+"""Trials: every method with every seed, from the same start for as many steps, each finished one kept on disk."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from typing import TYPE_CHECKING, Any
+
+from basestone.core.artifact import read_json, write_json
+from basestone.core.errors import ArtifactError
+from basestone.core.registry import Section
+from basestone.training.options import FitOptions
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from torch import Tensor, nn
+
+    from basestone.adaptation.adapted import Adapted
+    from basestone.lifecycle.adapt import Bench
+    from basestone.measures.energy import EnergyMeter
+
+PROBED = 16  # training samples that a model answers before and after a change that must change nothing
+PREDICTED_AT_ONCE = 250
+TOLERANCE = 1e-5  # of the logits of the merged and the unmerged model, relative to the largest
+
+
+class Trials:
+    """All trainings of one adaptation. A result is JSON; weights lie beside it until the stage is done."""
+
+    def __init__(self, bench: Bench) -> None:
+        """Nothing runs yet."""
+        self.bench = bench
+        self.methods = {
+            _label(section, number, bench.section.methods): section
+            for number, section in enumerate(bench.section.methods)
+        }
+        self.seeds = bench.section.seeds or [bench.corridor.recipe.seed]
+
+    def run(self) -> list[dict[str, Any]]:
+        """Every method with every seed, in the recipe's order; what is finished is not done again."""
+        return [self._trial(name, seed, self._rate(name)) for name in self.methods for seed in self.seeds]
+
+    def best(self, results: list[dict[str, Any]]) -> dict[str, Any]:
+        """The first seed's result of the method that does best on validation data, on average over the seeds."""
+
+        def score(name: str) -> float:
+            mine = [result["validation"] for result in results if result["method"] == name]
+            if any(found is None for found in mine):
+                return 0.0  # without validation data the recipe's first method is shipped
+            return sum(found["accuracy"] if found["accuracy"] is not None else -found["loss"] for found in mine)
+
+        winner = max(self.methods, key=score)
+        return next(result for result in results if result["method"] == winner)
+
+    def shipped(self, result: dict[str, Any]) -> tuple[nn.Module, dict[str, Any]]:
+        """The trained model of one result and what its ``model.json`` says."""
+        from basestone.lifecycle.restore import built
+        from basestone.models.model import load_weights
+
+        description = dict(self.bench.description)
+        if not result["merged"] and result["method_section"]["kind"] == "adapter":
+            description["adaptation"] = result["method_section"]
+        model = built(description)
+        load_weights(model, self._folder(result["method"], result["seed"]) / "model.safetensors")
+        return model.eval(), description
+
+    def keep_adapter(self, result: dict[str, Any]) -> None:
+        """What was trained alone, where that is less than the whole model."""
+        source = self._folder(result["method"], result["seed"]) / "adapter.safetensors"
+        if source.exists():
+            shutil.copyfile(source, self.bench.folder / source.name)
+
+    def compared(self, results: list[dict[str, Any]]) -> dict[str, Any]:
+        """All results without their predictions, and each method's difference to the first one, sample by sample."""
+        from basestone.measures.methods import compare_methods
+
+        told = [{key: value for key, value in result.items() if key != "correct"} for result in results]
+        correct = {name: [result["correct"] for result in results if result["method"] == name] for name in self.methods}
+        judged = all(found is not None for columns in correct.values() for found in columns)
+        return {"trials": told, "methods": compare_methods(correct) if judged else {}}
+
+    def predictions(self, results: list[dict[str, Any]]) -> dict[str, Any] | None:
+        """The table of ``predictions.parquet``: which test samples each trial got right."""
+        if any(result["correct"] is None for result in results):
+            return None
+        columns = {f"{result['method']}-{result['seed']}": result["correct"] for result in results}
+        return {"index": list(range(len(results[0]["correct"]))), **columns}
+
+    def cost(self, model: nn.Module, results: list[dict[str, Any]], meter: EnergyMeter) -> dict[str, Any]:
+        """The parent's cost and that of every trial, the rejected ones too: all of them made this model."""
+        from basestone.measures.energy import added_costs, training_cost
+
+        seen, wall_s = (sum(result[name] for result in results) for name in ("samples_seen", "wall_s"))
+        counted, analytic = (sum(result[name] for result in results) for name in ("flops_counted", "flops_analytic"))
+        before = read_json(self.bench.corridor.folder.stage(self.bench.parent.stage) / "cost.json")
+        return added_costs(before, training_cost(counted, analytic, seen, wall_s, meter))
+
+    def _folder(self, name: str, seed: int) -> Path:
+        return self.bench.folder / "checkpoints" / f"{name}-{seed}"
+
+    def _rate(self, name: str) -> float | None:
+        """The learning rate of a method: the best of those tried on the first seed by validation loss."""
+        rates = self.bench.section.rates
+        if len(rates) < 2:
+            return rates[0] if rates else None
+        losses: dict[float, float] = {}
+        for rate in rates:
+            found = self._trial(f"{name}-lr{rate:g}", self.seeds[0], rate, method=name, share=self.bench.section.trial)
+            losses[rate] = found["validation"]["loss"]
+        return min(losses, key=lambda rate: losses[rate])
+
+    def _trial(
+        self, name: str, seed: int, rate: float | None, *, method: str | None = None, share: float = 1.0
+    ) -> dict[str, Any]:
+        folder = self._folder(name, seed)
+        path = folder / "result.json"
+        if not path.exists():
+            result = self._train(folder, self.methods[method or name], seed, rate, share, keep=share == 1.0)
+            write_json(path, {"method": name, "seed": seed, "lr": rate, **result})
+            shutil.rmtree(folder / "checkpoints", ignore_errors=True)
+        return read_json(path)
+
+    def _train(
+        self, folder: Path, method: Section, seed: int, rate: float | None, share: float, *, keep: bool
+    ) -> dict[str, Any]:
+        from basestone.adaptation.adapted import penalised
+        from basestone.adaptation.methods import METHODS
+        from basestone.adaptation.proof import Watch
+        from basestone.models.head import head_of
+        from basestone.training.loop import fit
+        from basestone.training.order import steps_per_epoch
+
+        bench, train = self.bench, self.bench.split("train", augmented=True)
+        options = _with(bench.section.fit, rate, share, len(train))
+        steps = options.max_steps or (options.epochs or 0) * steps_per_epoch(len(train), options.batch_size)
+        model = bench.start(seed)
+        untouched = self._logits(model)
+        adapted = METHODS.build(method, model, head_of(model), steps)
+        at_start = distance(untouched, self._logits(model))
+        watch, started = Watch(adapted), time.monotonic()
+        fitted = fit(
+            model,
+            train,
+            bench.split("validation") if "validation" in bench.prepared.facts["counts"] else None,
+            penalised(bench.objective, adapted.penalty),
+            options,
+            seed=seed,
+            folder=folder,
+            tracker=bench.corridor.tracker,
+            stage=bench.stage,
+            identity=f"{bench.parent.digest}-{method.model_dump_json()}-{seed}",
+            hook=adapted.hook,
+        )
+        proof, flops = watch.proof(), self._flops(model, fitted.shapes)
+        merged = self._finished(folder, adapted) if keep else None
+        if keep:
+            _must_hold(method.kind, proof.faults, at_start, merged)
+        return {
+            "method_section": method.model_dump(mode="json"),
+            "validation": fitted.last_validation,
+            "steps": fitted.steps,
+            "samples_seen": fitted.samples_seen,
+            "wall_s": time.monotonic() - started,
+            "train_s": fitted.train_s,
+            "flops_counted": flops[0],
+            "flops_analytic": flops[1],
+            "merged": merged is not None,
+            "proof": proof.facts | {"start_distance": at_start, "merge_distance": merged},
+            "correct": self._correct(model) if keep else None,
+        }
+
+    def _finished(self, folder: Path, adapted: Adapted) -> float | None:
+        """Saves what trained, folds it in where that can be done, saves the whole; how far folding in moved logits."""
+        from basestone.models.model import save_trained, save_weights
+
+        save_trained(adapted.model, folder / "adapter.safetensors")
+        moved = None
+        if adapted.merge is not None:
+            apart = self._logits(adapted.model)
+            adapted.merge()
+            moved = distance(apart, self._logits(adapted.model))
+        save_weights(adapted.model, folder / "model.safetensors")
+        return moved
+
+    def _logits(self, model: nn.Module) -> Tensor:
+        """What the model answers to some training samples."""
+        import numpy as np
+        import torch
+
+        batch = self.bench.split("train").batch(np.arange(PROBED))
+        with torch.no_grad():
+            return model.eval()(batch.inputs)
+
+    def _correct(self, model: nn.Module) -> list[int] | None:
+        """Which test samples are right; None where there are no classes or no test split."""
+        from basestone.training.predict import predict
+
+        if "test" not in self.bench.prepared.facts["counts"] or not self.bench.spec.class_names:
+            return None
+        if getattr(self.bench.spec, "head", "classes") != "classes":
+            return None
+        found = predict(model, self.bench.split("test"), batch_size=PREDICTED_AT_ONCE)
+        return (found.logits.argmax(1) == found.targets).astype(int).tolist()
+
+    def _flops(self, model: nn.Module, shapes: dict[tuple[int, ...], int]) -> tuple[int, int]:
+        import numpy as np
+
+        from basestone.models.model import whole_training_flops
+
+        return whole_training_flops(model, self.bench.objective, self.bench.split("train").batch(np.arange(2)), shapes)
+
+
+def distance(first: Tensor, second: Tensor) -> float:
+    """The largest difference, relative to the largest of ``first``."""
+    return float((first - second).abs().max() / first.abs().max().clamp(min=1e-12))
+
+
+def _must_hold(kind: str, found: Sequence[str], at_start: float, merged: float | None) -> None:
+    """ArtifactError unless the method did what it promises."""
+    faults = list(found)
+    if at_start > (TOLERANCE if kind == "adalora" else 0):
+        faults.append(f"as it starts it must change no answer, and logits moved by {at_start:.2g}")
+    if merged is not None and merged > TOLERANCE:
+        faults.append(f"folded in it must change no answer, and logits moved by {merged:.2g}")
+    if faults:
+        raise ArtifactError(f"The adaptation by '{kind}' did not do what it must: {'; '.join(faults)}.")
+
+
+def _label(section: Section, number: int, sections: Sequence[Section]) -> str:
+    """The kind, with its place where several methods are of one kind."""
+    alike = sum(other.kind == section.kind for other in sections)
+    return section.kind if alike == 1 else f"{section.kind}{number + 1}"
+
+
+def _with(options: FitOptions, rate: float | None, share: float, num_samples: int) -> FitOptions:
+    """The recipe's training with another learning rate, for a share of its steps."""
+    from basestone.training.order import shortened
+
+    if rate is not None:
+        optimizer = options.optimizer.model_copy(update={"lr": rate})
+        options = options.model_copy(update={"optimizer": optimizer})
+    return options if share == 1.0 else shortened(options, share, num_samples)

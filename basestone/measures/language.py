@@ -1,0 +1,125 @@
+"""How well a language model predicts text: bits per byte, which no choice of tokenizer can flatter.
+
+*Collector*: every token of the test stream is a target once, and its nats are added up by document. *Estimators*: the
+document is the cluster, as its tokens stand and fall together; bits per byte is a ratio of two sums over documents.
+"""
+
+from __future__ import annotations
+
+import math
+import zlib
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from basestone.core.batch import Batch
+from basestone.core.evidence import Measurement, Records
+from basestone.measures.bootstrap import cluster_bootstrap
+from basestone.measures.kneser_ney import ORDER, KneserNey
+from basestone.measures.subject import Columns, Progress, Subject, batches
+
+Blocks = Callable[[NDArray[np.int64]], Batch]
+
+
+def collect_language(
+    subject: Subject,
+    blocks: Blocks,
+    count: int,
+    documents: Callable[[NDArray[np.int64]], NDArray[np.int64]],
+    num_bytes: NDArray[np.int64],
+    baseline: NDArray[np.float64],
+    *,
+    batch_size: int,
+    progress: Progress | None = None,
+) -> Columns:
+    """The columns of ``language_test``: a row a document.
+
+    ``blocks`` reads some of ``count`` blocks; ``documents`` says which document each target is of (−1: none);
+    ``num_bytes`` and ``baseline`` (nats of the baseline) have an entry a document.
+    """
+    nats, tokens = np.zeros(len(num_bytes)), np.zeros(len(num_bytes), np.int64)
+    for part in batches(np.arange(count), batch_size, progress):
+        found, _ = _block_nats(subject, blocks(part))
+        place = documents(part)
+        held = place >= 0
+        np.add.at(nats, place[held], found.numpy()[:, : place.shape[1]][held])
+        np.add.at(tokens, place[held], 1)
+    return {
+        "index": np.arange(len(num_bytes)),
+        "tokens": tokens,
+        "bytes": num_bytes.astype(np.int64),
+        "nats": nats,
+        "baseline_nats": baseline,
+    }
+
+
+def collect_blocks(subject: Subject, blocks: Blocks, positions: NDArray[np.int64], *, batch_size: int) -> Columns:
+    """The columns of ``language_blocks``: of some blocks their nats, and a checksum of the likeliest tokens."""
+    nats: list[float] = []
+    top: list[int] = []
+    for part in batches(positions, batch_size, None):
+        found, likeliest = _block_nats(subject, blocks(part))
+        nats += found.sum(1).tolist()
+        top += [zlib.crc32(row.numpy().tobytes()) for row in likeliest]
+    return {"index": np.asarray(positions, np.int64), "nats": np.array(nats), "top": np.array(top, np.int64)}
+
+
+def compare_blocks(before: Mapping[str, NDArray[Any]], after: Mapping[str, NDArray[Any]], length: int) -> Columns:
+    """The columns of ``replay``: how far a block's mean nats a token moved, and whether all likeliest tokens agree."""
+    return {
+        "index": before["index"],
+        "max_abs_diff": np.abs(before["nats"] - after["nats"]) / length,
+        "same_prediction": (before["top"] == after["top"]).astype(np.int64),
+    }
+
+
+def baseline_nats(train: bytes, documents: list[bytes]) -> NDArray[np.float64]:
+    """Nats of each document by a byte-level Kneser–Ney model of the training text; each follows the one before."""
+    model = KneserNey(train)
+    whole = b"".join(documents)
+    found = np.concatenate([[0.0], np.cumsum(model.nats(whole, train[-ORDER:]))])
+    ends = np.cumsum([len(document) for document in documents])
+    return found[ends] - found[np.concatenate([[0], ends[:-1]])]
+
+
+def bits_per_byte(records: Records) -> Measurement:
+    """Bits that the model needs for a byte of the test text; less is better, 8 is knowing nothing."""
+    table = records.table("language_test")
+    return _per_byte("bits_per_byte", table["nats"], table)
+
+
+def bits_under_baseline(records: Records) -> Measurement:
+    """Bits a byte that the model saves against a 5-gram Kneser–Ney model over bytes of the same training text."""
+    table = records.table("language_test")
+    return _per_byte("bits_under_baseline", table["baseline_nats"] - table["nats"], table)
+
+
+def _per_byte(name: str, nats: NDArray[np.float64], table: Mapping[str, NDArray[Any]]) -> Measurement:
+    bits, size = nats / math.log(2), table["bytes"].astype(np.float64)
+    value, interval = cluster_bootstrap(
+        lambda totals: totals[..., 0] / totals[..., 1], np.column_stack([bits, size]), table["index"]
+    )
+    tokens = int(table["tokens"].sum())
+    detail = {
+        "bytes": int(size.sum()),
+        "tokens": tokens,
+        "perplexity": math.exp(table["nats"].sum() / tokens),
+        "baseline_bits_per_byte": float(table["baseline_nats"].sum() / math.log(2) / size.sum()),
+    }
+    return Measurement(measure=name, value=value, unit="bit/byte", n=len(size), interval=interval, detail=detail)
+
+
+def _block_nats(subject: Subject, batch: Batch) -> tuple[Tensor, Tensor]:
+    """N×T nats of the targets (0 where there is none), float64, and N×T likeliest tokens."""
+    logits = subject.logits(batch.inputs)
+    with torch.inference_mode():
+        missing = batch.targets < 0
+        nats = torch.nn.functional.cross_entropy(
+            logits.flatten(0, 1), batch.targets.clamp(min=0).flatten(), reduction="none"
+        )
+        nats = nats.view_as(batch.targets).double().masked_fill(missing, 0.0)
+        return nats, logits.argmax(-1).masked_fill(missing, 0)

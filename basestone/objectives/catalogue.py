@@ -1,0 +1,12 @@
+"""What a recipe may say under ``objective``. Torch-free: ``check`` reads the table."""
+
+from __future__ import annotations
+
+from basestone.core.contracts import Objective
+from basestone.core.registry import Registry
+from basestone.objectives.language import causal_lm, masked_lm
+from basestone.objectives.supervised import cross_entropy, mse
+
+OBJECTIVES: Registry[Objective] = Registry(
+    "objective", {"cross_entropy": cross_entropy, "mse": mse, "masked_lm": masked_lm, "causal_lm": causal_lm}
+)
