@@ -76,7 +76,11 @@ class Trials:
         """All results without their predictions, and each method's difference to the first one, sample by sample."""
         from basestone.measures.methods import compare_methods
 
-        told = [{key: value for key, value in result.items() if key != "correct"} for result in results]
+        told = [
+            {key: value for key, value in result.items() if key != "correct"}
+            | {"test_accuracy": _share(result["correct"])}
+            for result in results
+        ]
         correct = {name: [result["correct"] for result in results if result["method"] == name] for name in self.methods}
         judged = all(found is not None for columns in correct.values() for found in columns)
         return {"trials": told, "methods": compare_methods(correct) if judged else {}}
@@ -210,6 +214,10 @@ class Trials:
         from basestone.models.model import whole_training_flops
 
         return whole_training_flops(model, self.bench.objective, self.bench.split("train").batch(np.arange(2)), shapes)
+
+
+def _share(correct: list[int] | None) -> float | None:
+    return sum(correct) / len(correct) if correct else None
 
 
 def distance(first: Tensor, second: Tensor) -> float:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from basestone.core.evidence import RecordsMissing
-from basestone.reporting import candidate_charts, charts, sample_charts
+from basestone.reporting import candidate_charts, charts, method_charts, sample_charts
 from basestone.reporting.numbers import duration
 from basestone.reporting.strings import LANGUAGES, Language, Text, join, say
 from basestone.reporting.view import ReportView
@@ -29,7 +29,7 @@ class Figure:
 
 def figures(view: ReportView) -> list[Figure]:
     """The charts of a run, in the order of the page."""
-    makers = (intervals, learning, candidates, confusion, reliability, robustness, latency, stages)
+    makers = (intervals, learning, methods, candidates, confusion, reliability, robustness, latency, stages)
     return [figure for maker in makers for figure in _unless_missing(maker, view)]
 
 
@@ -67,6 +67,15 @@ def learning(view: ReportView) -> Figure | None:
     if len(events) < 2:
         return None
     return _figure("learning", say("chart_learning_note"), lambda language: charts.learning_curves(events, language))
+
+
+def methods(view: ReportView) -> Figure | None:
+    """The methods by which a model was adapted, where there were several."""
+    if len(view.methods.get("methods", ())) < 2:
+        return None
+    shipped, first = view.manifests[view.subject].facts.get("method"), next(iter(view.methods["methods"]))
+    note = say("chart_methods_note", first=first, seeds=len({trial["seed"] for trial in view.methods["trials"]}))
+    return _figure("methods", note, lambda language: method_charts.methods_chart(view.methods, shipped, language))
 
 
 def candidates(view: ReportView) -> Figure | None:

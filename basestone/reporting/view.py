@@ -79,7 +79,8 @@ class Sample:
 class ReportView:
     """A run, as its report shows it. ``subject`` is the stage of the audited model; stages are in order of need.
 
-    ``candidates``: the ways of running a compressed model that were tried, empty for any other.
+    ``candidates``: the ways of running a compressed model that were tried, ``methods``: those by which a model was
+    adapted; both are empty for any other.
     ``forecast`` holds rows ``{"name", "forecast", "actual", "unit", "held"}`` (``name`` a string or {en, zh}).
     """
 
@@ -100,6 +101,7 @@ class ReportView:
     card: Mapping[str, Any]
     model: Mapping[str, Any]
     candidates: Mapping[str, Any]
+    methods: Mapping[str, Any]
     manifests: Mapping[str, Manifest]
     events: Sequence[Mapping[str, Any]]
     records: Records
@@ -159,6 +161,7 @@ def read_view(
         card=card,
         model=_if_there(run.stage(subject) / "model.json"),
         candidates=_if_there(run.stage(subject) / "candidates.json"),
+        methods=_if_there(run.stage(subject) / "comparison.json"),
         manifests=manifests,
         events=tuple(run.read_events()),
         records=records,
