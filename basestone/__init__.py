@@ -9,6 +9,7 @@ Each verb of the command line is a function here; none imports torch before it i
 
 from __future__ import annotations
 
+import os
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from basestone.lifecycle.run import Run, run
     from basestone.lifecycle.selftest import selftest
     from basestone.lifecycle.verify import verify
+
+os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")  # before a library of theirs is imported
 
 _HOMES = {
     "Run": ("run", "Run"),

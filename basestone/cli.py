@@ -67,6 +67,12 @@ def pretrain(recipe: Recipe, set_: Set = None, out: Out = None, json_: Json = Fa
 
 
 @app.command()
+def adapt(recipe: Recipe, set_: Set = None, out: Out = None, json_: Json = False) -> None:
+    """Walk up to the last adapted model."""
+    _walk(recipe, set_, out, json_, until="adapt")
+
+
+@app.command()
 def compress(recipe: Recipe, set_: Set = None, out: Out = None, json_: Json = False) -> None:
     """Walk up to the last compressed model."""
     _walk(recipe, set_, out, json_, until="compress")

@@ -46,6 +46,7 @@ def test_there_are_pages_to_look_at() -> None:
         "docs/recipe.md",
         "docs/run-directory.md",
         "docs/speed.md",
+        "docs/text.md",
         "docs/verdicts.md",
     ]
 

@@ -1,9 +1,10 @@
-"""Images and their labels, from a source to batches.
+"""Images, text and their labels, from a source to batches.
 
-Here belongs whatever turns a user's files into labelled uint8 images and those into batches: reading, decoding,
-splitting, looking for copies between splits, the dataset card, and random changes of a batch. What a model or a measure
-does with a batch belongs to their rooms. ``SOURCES`` and ``TRANSFORMS`` are the tables that a recipe chooses from; the
-way in is ``basestone.data.dataset``.
+Here belongs whatever turns a user's files into uint8 images or token numbers and those into batches: reading, decoding,
+tokenizing, splitting, looking for copies between splits, the dataset card, and random changes of a batch. What a model
+or a measure does with a batch belongs to their rooms. ``SOURCES`` and ``TRANSFORMS`` (for text: ``TEXT_SOURCES`` and
+``TOKENIZERS`` in ``basestone.data.text``) are the tables that a recipe chooses from; the way in is
+``basestone.data.dataset``.
 """
 
 from basestone.data.sources import SOURCES

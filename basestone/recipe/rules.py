@@ -47,11 +47,14 @@ def broken_rules(recipe: Recipe, raw: dict[str, Any]) -> Iterator[Fault]:
             yield from _warmup(stage, path)
             yield from _reference(raw, name, "parent", stage.parent, *MODELS)
         if isinstance(stage, Audit):
+            yield from _answers(recipe, name, stage)
             yield from _reference(raw, name, "subject", stage.subject, *MODELS)
         if isinstance(stage, Compress):
             yield from _reference(raw, name, "parent", stage.parent, *MODELS)
             yield from _reference(raw, name, "teacher", stage.teacher, *MODELS)
             yield from _compression(stage, path)
+            if isinstance(data, TextData):
+                yield Fault(path=path, message="is for images so far, and these data are text. Drop the stage.")
         if isinstance(stage, Report):
             yield from _reference(raw, name, "audit", stage.audit, "audit")
 
@@ -110,6 +113,18 @@ def _fitting(recipe: Recipe, stage: Pretrain, data: DataOptions | TextData, path
         yield Fault(
             path=f"{path}.objective.kind",
             message="cannot be causal_lm for 'bert', which sees the token it is to guess. Choose gpt or recurrent.",
+        )
+
+
+def _answers(recipe: Recipe, name: str, stage: Audit) -> Iterator[Fault]:
+    """An audited model must answer something that can be judged: hidden words are an exercise."""
+    earlier = list(recipe.stages.items())[: list(recipe.stages).index(name)]
+    models = {key: made for key, made in earlier if isinstance(made, Pretrain | Adapt)}
+    subject = models.get(stage.subject or next(reversed(models), ""))
+    if subject is not None and subject.objective.kind == "masked_lm":
+        yield Fault(
+            path=f"stages.{name}",
+            message="needs a model that answers, and 'masked_lm' trains one that fills gaps. Put an adapt stage before.",
         )
 
 

@@ -234,6 +234,8 @@ def test_a_method_that_did_not_run_fails_the_stage(chinese, tmp_path, monkeypatc
         ("stages.pretrain.model={kind: bert}", "cannot be causal_lm for 'bert', which sees the token it is to guess"),
         ("stages.pretrain.augment=[{kind: cutout}]", "must be empty for text"),
         ("data.tokenizer={kind: bpe}", "unknown kind 'bpe'"),
+        ("stages.pretrain.objective={kind: masked_lm}", "needs a model that answers, and 'masked_lm' trains one that"),
+        ("stages.compress={fit: null, deploy: {}}", "stages.compress: is for images so far, and these data are text"),
         ("data.max_length=2", "must be a whole number at least 4; got 2"),
         ("data.image_size=32", "unknown key 'image_size'"),
     ],
