@@ -124,7 +124,7 @@ def _answers(recipe: Recipe, name: str, stage: Audit) -> Iterator[Fault]:
     if subject is not None and subject.objective.kind == "masked_lm":
         yield Fault(
             path=f"stages.{name}",
-            message="needs a model that answers, and 'masked_lm' trains one that fills gaps. Put an adapt stage before.",
+            message="needs a model that answers, and 'masked_lm' trains one that fills gaps. Add an adapt stage.",
         )
 
 

@@ -106,11 +106,12 @@ TEXTS: dict[str, tuple[str, str]] = {
     "series_validation": ("validation", "验证"),
     "chart_methods": ("Methods of adaptation", "适配方法"),
     "chart_methods_note": (
-        "Test accuracy: a tick for each of {seeds} seeds, the mean as a point; ★ is shipped, chosen on validation data. "
-        "Beside it the trained parameters, the time of one training, and the difference to {first} with its one-sided "
-        "95 % bounds over samples and seeds. Grey is beaten in accuracy and in trained parameters at once.",
-        "测试准确率：短线为 {seeds} 个种子各自的结果，圆点为均值；★ 为交付版本，依据验证集选定。旁注训练参数量、单次训练时间，"
-        "以及与 {first} 的差值及其对样本与种子的单侧 95% 置信界。灰色表示在准确率与训练参数量上同时被超过。",
+        "Test accuracy: a tick for each of {seeds} seeds, the mean as a point; ★ is shipped, chosen on validation "
+        "data. Beside it the trained parameters, the time of one training, and the difference to {first} with its "
+        "one-sided 95 % bounds over samples and seeds. Grey is beaten in accuracy and in trained parameters at once.",
+        "测试准确率：短线为 {seeds} 个种子各自的结果，圆点为均值；★ 为交付版本，依据验证集选定。"
+        "旁注训练参数量、单次训练时间，以及与 {first} 的差值及其对样本与种子的单侧 95% 置信界。"
+        "灰色表示在准确率与训练参数量上同时被超过。",
     ),
     "trained": ("trained", "个训练参数"),
     "chart_candidates": ("Ways to run the model", "模型的运行方式"),
