@@ -54,7 +54,8 @@ def collect(
 
     session = Session(corridor, section, prepared, subject, folder, origin)
     session.record("plan", lambda session: Fact(_forecast(session, standard)))
-    for name in (name for name in COLLECTORS if name in standard.records):
+    shown = {"generated"} if corridor.recipe.task == "language_modelling" else set[str]()
+    for name in (name for name in COLLECTORS if name in {*standard.records, *shown}):
         session.record(name, COLLECTORS[name])
 
 

@@ -51,6 +51,21 @@ def clean_test(session: Session) -> Mapping[str, Any]:
     return _clean(session, "test", session.section.samples.test)
 
 
+def generated(session: Session) -> Fact:
+    """What the model writes after the beginning of the test text, greedily and drawn: for readers, not for clauses."""
+    from basestone.models.generate import generate, greedy, sampler
+
+    stream = session.split("test")
+    prompt = stream.read(0, min(PROMPT, stream.num_tokens)).tolist()
+    model, seed = session.subject.model, session.corridor.recipe.seed
+    ways = {"greedy": greedy, "top_p 0.95": sampler(top_p=0.95, seed=seed)}
+    written = {
+        name: stream.decode(generate(model, prompt, WRITTEN, choose, window=stream.spec.max_length))
+        for name, choose in ways.items()
+    }
+    return Fact({"prompt": stream.decode(prompt), **written})
+
+
 def clean_train(session: Session) -> Mapping[str, Any]:
     """Predictions on training samples, for the generalisation gap."""
     return _clean(session, "train", session.section.samples.train)
@@ -164,6 +179,7 @@ def signature(session: Session) -> Fact:
     return Fact(check_files(session.parent_folder, signing_key(session.corridor.keys).public_key()))
 
 
+PROMPT, WRITTEN = 16, 200  # tokens
 COLLECTORS: dict[str, Collector] = {
     "artifacts": artifacts,
     "signature": signature,
@@ -171,6 +187,7 @@ COLLECTORS: dict[str, Collector] = {
     "training_cost": training_cost,
     "clean_test": clean_test,
     "language_test": language_test,
+    "generated": generated,
     "clean_train": clean_train,
     "parent_test": parent_test,
     "replay": replay,

@@ -42,6 +42,7 @@ def render(view: ReportView) -> str:
         rows=[(clause, [_criterion(one) for one in clause.criteria]) for clause in view.clauses],
         figures=[(figure, {lang: Markup(svg) for lang, svg in figure.svg.items()}) for figure in figures(view)],
         samples=_samples(view),
+        generated={} if view.sensitive else view.facts.get("generated", {}),
         dataset=dataset_facts(view),
         splits=split_table(view),
         facts=list(all_facts(view)),

@@ -178,6 +178,11 @@ TEXTS: dict[str, tuple[str, str]] = {
     "examples": ("Samples and predictions", "样本与预测"),
     "wrong": ("Wrong", "错误"),
     "correct": ("Correct", "正确"),
+    "generated": ("What the model writes", "模型生成的文本"),
+    "generated_note": (
+        "Continuations of the beginning of the test text (grey), by the likeliest token and drawn.",
+        "测试文本开头（灰色）的续写：取最可能的词元，以及随机抽样。",
+    ),
     "sample_withheld": ("Not shown: the data are declared sensitive.", "未显示：数据被声明为敏感数据。"),
     "examples_wrong": ("Wrong, most confident first", "预测错误（按置信度降序）"),
     "examples_correct": ("Correct, most doubtful first", "预测正确（按置信度升序）"),

@@ -13,6 +13,7 @@ from typing import Any
 from ruamel.yaml import YAML
 
 from basestone.core.artifact import Manifest, read_json
+from basestone.core.document import as_mapping
 from basestone.core.errors import ArtifactError
 from basestone.core.evidence import Records
 from basestone.core.run import RunFolder
@@ -108,6 +109,7 @@ class ReportView:
     facts: Mapping[str, Any]
     samples: tuple[Sample, ...]
     forecast: tuple[Mapping[str, Any], ...]
+    sensitive: bool = False
 
     @property
     def binding(self) -> tuple[ClauseView, ...]:
@@ -168,6 +170,7 @@ def read_view(
         facts=read_json(run.stage(audit) / "facts.json"),
         samples=tuple(_sample(sample, names) for sample in samples),
         forecast=tuple(forecast),
+        sensitive=bool(as_mapping(recipe.get("data")).get("sensitive", False)),
     )
 
 

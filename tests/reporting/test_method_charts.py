@@ -10,7 +10,7 @@ def compared(**methods):
     first = next(iter(methods.values()))[1]
     return {
         "trials": [
-            {"method": name, "seed": seed, "train_s": 61.0, "test_accuracy": score + 0.01 * seed, "proof": {"trainable": cost}}
+            {"method": name, "seed": seed, "train_s": 61.0, "test_accuracy": score, "proof": {"trainable": cost}}
             for name, (cost, score) in methods.items()
             for seed in (0, 1)
         ],

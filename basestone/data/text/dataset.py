@@ -71,7 +71,15 @@ def open_text(
     if view.kind == "next":
         joined = not card["options"]["end_of_document"]
         texts = open_texts(cache_root, card["cache"]).at
-        return Blocks(tokens.flat, tokens.ends, samples["position"], spec, joined=joined, texts=texts)
+        return Blocks(
+            tokens.flat,
+            tokens.ends,
+            samples["position"],
+            spec,
+            joined=joined,
+            texts=texts,
+            decode=lambda ids: tokens.tokenizer.decode(ids, skip_special_tokens=False),
+        )
     documents = Documents(
         tokens.flat,
         tokens.ends,

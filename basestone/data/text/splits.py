@@ -173,9 +173,14 @@ class Blocks:
         *,
         joined: bool,
         texts: Callable[[Positions], list[str]],
+        decode: Callable[[list[int]], str],
     ) -> None:
-        """``joined``: documents follow one another without an end token between; ``texts`` reads them by ``where``."""
+        """``joined``: documents follow one another without an end token between.
+
+        ``texts`` reads documents by ``where``, ``decode`` spells tokens.
+        """
         self._flat, self._first, self._where, self._texts, self.spec = flat, ends[where], where, texts, spec
+        self.decode = decode
         self._length = ends[where + 1] - self._first
         self._joined = joined
         self._start = np.concatenate([[0], np.cumsum(self._length + (not joined))])

@@ -6,7 +6,7 @@ vocabulary, K classes.
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -28,6 +28,21 @@ class TextModel(nn.Module):
         """``where``: int64, M places of the flattened N·T; the head of tokens then answers M×V, there alone."""
         hidden: Tensor = self.body(ids)
         return self.head(hidden, ids) if where is None else self.head(hidden.flatten(0, 1)[where], ids)
+
+    @property
+    def writes(self) -> bool:
+        """Whether it answers tokens and sees only what is before them."""
+        return isinstance(self.head, TokenHead) and getattr(self.body, "causal", True)
+
+    @property
+    def has_window(self) -> bool:
+        """Whether it sees no more than so many tokens at once; a recurrent network remembers without end."""
+        return isinstance(self.body, Transformer)
+
+    def advance(self, ids: Tensor, state: Any) -> tuple[Tensor, Any]:
+        """Reads N×T further tokens after what ``state`` remembers (None: nothing): N×T×V logits and the new state."""
+        hidden, state = self.body.advance(ids, state)
+        return self.head(hidden, ids), state
 
     def reset_layer(self, name: str, layer: nn.Module) -> bool:
         """Gives a layer the values that its architecture starts from; says whether it has a rule for it.
@@ -64,6 +79,11 @@ class Transformer(nn.Module):
             mask = ids.new_ones((len(ids), 1, length, length), dtype=torch.bool).tril()
         return self.model(input_ids=ids, attention_mask=mask, use_cache=False)[0]
 
+    def advance(self, ids: Tensor, state: Any) -> tuple[Tensor, Any]:
+        """See ``TextModel.advance``; the state holds keys and values."""
+        found = self.model(input_ids=ids, past_key_values=state, use_cache=True)
+        return found[0], found.past_key_values
+
 
 class Recurrent(nn.Module):
     """Embedding and an LSTM or GRU (Hochreiter & Schmidhuber 1997; Cho et al. 2014, arXiv:1406.1078)."""
@@ -81,7 +101,12 @@ class Recurrent(nn.Module):
 
     def forward(self, ids: Tensor) -> Tensor:
         """N×T to N×T×D."""
-        return self.drop(self.rnn(self.drop(self.embedding(ids)))[0])
+        return self.advance(ids, None)[0]
+
+    def advance(self, ids: Tensor, state: Any) -> tuple[Tensor, Any]:
+        """See ``TextModel.advance``; the state is the layers' own."""
+        hidden, state = self.rnn(self.drop(self.embedding(ids)), state)
+        return self.drop(hidden), state
 
 
 class ClassHead(nn.Module):

@@ -29,7 +29,9 @@ def documents(where=(0, 1, 2, 3), spec=SPEC):
 
 
 def stream(where=(0, 2, 3), *, joined):
-    return Blocks(FLAT, ENDS, np.array(where), SPEC, joined=joined, texts=lambda at: [f"text {place}" for place in at])
+    return Blocks(
+        FLAT, ENDS, np.array(where), SPEC, joined=joined, texts=lambda at: [f"text {place}" for place in at], decode=str
+    )
 
 
 def test_a_document_is_framed_cut_to_length_and_padded():
@@ -134,6 +136,6 @@ def test_training_cuts_the_ring_elsewhere_in_each_epoch():
 
 
 def test_a_block_may_be_longer_than_the_stream():
-    blocks = Blocks(FLAT, ENDS, np.array([0]), SPEC, joined=True, texts=list)
+    blocks = Blocks(FLAT, ENDS, np.array([0]), SPEC, joined=True, texts=list, decode=str)
     assert blocks.batch(np.array([0])).targets.tolist() == [[11, 12, *[IGNORED] * 8]]
     assert blocks.ring(1, 7).tolist() == [11, 12, 10, 11, 12, 10, 11]
