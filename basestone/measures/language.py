@@ -1,12 +1,11 @@
-"""How well a language model predicts text: bits per byte, which no choice of tokenizer can flatter.
+"""What a language model makes of the test text, document by document; ``bits`` judges it.
 
-*Collector*: every token of the test stream is a target once, and its nats are added up by document. *Estimators*: the
-document is the cluster, as its tokens stand and fall together; bits per byte is a ratio of two sums over documents.
+Every token of the stream is a target once, and its nats are added up by document. Beside them stand those of a model
+that only counts bytes.
 """
 
 from __future__ import annotations
 
-import math
 import zlib
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -17,8 +16,6 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from basestone.core.batch import Batch
-from basestone.core.evidence import Measurement, Records
-from basestone.measures.bootstrap import cluster_bootstrap
 from basestone.measures.kneser_ney import ORDER, KneserNey
 from basestone.measures.subject import Columns, Progress, Subject, batches
 
@@ -84,33 +81,6 @@ def baseline_nats(train: bytes, documents: list[bytes]) -> NDArray[np.float64]:
     found = np.concatenate([[0.0], np.cumsum(model.nats(whole, train[-ORDER:]))])
     ends = np.cumsum([len(document) for document in documents])
     return found[ends] - found[np.concatenate([[0], ends[:-1]])]
-
-
-def bits_per_byte(records: Records) -> Measurement:
-    """Bits that the model needs for a byte of the test text; less is better, 8 is knowing nothing."""
-    table = records.table("language_test")
-    return _per_byte("bits_per_byte", table["nats"], table)
-
-
-def bits_under_baseline(records: Records) -> Measurement:
-    """Bits a byte that the model saves against a 5-gram Kneser–Ney model over bytes of the same training text."""
-    table = records.table("language_test")
-    return _per_byte("bits_under_baseline", table["baseline_nats"] - table["nats"], table)
-
-
-def _per_byte(name: str, nats: NDArray[np.float64], table: Mapping[str, NDArray[Any]]) -> Measurement:
-    bits, size = nats / math.log(2), table["bytes"].astype(np.float64)
-    value, interval = cluster_bootstrap(
-        lambda totals: totals[..., 0] / totals[..., 1], np.column_stack([bits, size]), table["index"]
-    )
-    tokens = int(table["tokens"].sum())
-    detail = {
-        "bytes": int(size.sum()),
-        "tokens": tokens,
-        "perplexity": math.exp(table["nats"].sum() / tokens),
-        "baseline_bits_per_byte": float(table["baseline_nats"].sum() / math.log(2) / size.sum()),
-    }
-    return Measurement(measure=name, value=value, unit="bit/byte", n=len(size), interval=interval, detail=detail)
 
 
 def _block_nats(subject: Subject, batch: Batch) -> tuple[Tensor, Tensor]:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from basestone.core.errors import UsageError, did_you_mean
 from basestone.core.evidence import Measurement, NotMeasured, Records, RecordsMissing
-from basestone.measures import accuracy, calibration, efficiency, integrity, language, leakage, non_inferiority
+from basestone.measures import accuracy, bits, calibration, efficiency, integrity, leakage, non_inferiority
 from basestone.measures.robustness import retention
 
 MEASURES: dict[str, Callable[[Records], Measurement]] = {
@@ -15,8 +15,8 @@ MEASURES: dict[str, Callable[[Records], Measurement]] = {
     "accuracy_over_baseline": accuracy.accuracy_over_baseline,
     "accuracy_gap": accuracy.accuracy_gap,
     "calibration_error": calibration.calibration_error,
-    "bits_per_byte": language.bits_per_byte,
-    "bits_under_baseline": language.bits_under_baseline,
+    "bits_per_byte": bits.bits_per_byte,
+    "bits_under_baseline": bits.bits_under_baseline,
     "quality_retention": non_inferiority.quality_retention,
     "leakage_rate": leakage.leakage_rate,
     "corruption_retention_mean": retention.corruption_retention_mean,

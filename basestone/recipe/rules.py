@@ -6,7 +6,7 @@ Each rule yields faults with the path of what has to change; the place is filled
 from __future__ import annotations
 
 import glob
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -90,8 +90,13 @@ def _reference(raw: dict[str, Any], name: str, key: str, named: str | None, *wan
         hint = did_you_mean(named, fitting)
         yield Fault(
             path=f"stages.{name}.{key}",
-            message=f"must name an earlier stage of kind {' or '.join(wanted)}; got '{named}'.{hint}",
+            message=f"must name an earlier stage of kind {_either(wanted)}; got '{named}'.{hint}",
         )
+
+
+def _either(kinds: Sequence[str]) -> str:
+    """``a``, ``a or b``, ``a, b or c``."""
+    return " or ".join(filter(None, [", ".join(kinds[:-1]), kinds[-1]]))
 
 
 def _fitting(recipe: Recipe, stage: Pretrain, data: DataOptions | TextData, path: str) -> Iterator[Fault]:

@@ -20,6 +20,8 @@ NAMES = [
     "accuracy_over_baseline",
     "accuracy_gap",
     "calibration_error",
+    "bits_per_byte",
+    "bits_under_baseline",
     "quality_retention",
     "leakage_rate",
     "corruption_retention_mean",
@@ -72,6 +74,7 @@ def test_without_records_nothing_is_measured_and_the_reason_is_told(name, make_r
         [
             "clean_test",
             "clean_train",
+            "language_test",
             "parent_test",
             "corrupted",
             "duplicates",

@@ -4,9 +4,10 @@ import torch
 from torch import nn
 
 from basestone.measures import measure
+from basestone.measures.corrupted import ImageCorruptions, collect_corrupted
 from basestone.measures.efficiency import collect_latency, measure_inference
 from basestone.measures.robustness import FAMILIES
-from basestone.measures.subject import Subject, collect_clean, collect_corrupted, collect_replay
+from basestone.measures.subject import Subject, collect_clean, collect_replay
 
 CLASSES = 3
 
@@ -87,7 +88,9 @@ def test_corrupted_columns_are_measured_whatever_the_batches(subject, pixels, la
         return pixels[torch.as_tensor(at)]
 
     positions = np.arange(40)[::-1].copy()
-    small, large = (collect_corrupted(subject, raw, labels, positions, seed=3, batch_size=size) for size in (7, 40))
+    small, large = (
+        collect_corrupted(subject, ImageCorruptions(raw, 3), labels, positions, batch_size=size) for size in (7, 40)
+    )
     assert {name: len(column) for name, column in small.items()} == dict.fromkeys(small, 40 * 75)
 
     def as_rows(columns):
@@ -157,7 +160,12 @@ def test_progress_counts_every_prediction(subject, pixels, labels):
     clean, corrupted = [], []
     collect_clean(subject, raw, labels, np.arange(9), batch_size=4, progress=lambda *seen: clean.append(seen))
     collect_corrupted(
-        subject, raw, labels, np.arange(9), seed=0, batch_size=4, progress=lambda *seen: corrupted.append(seen)
+        subject,
+        ImageCorruptions(raw, 0),
+        labels,
+        np.arange(9),
+        batch_size=4,
+        progress=lambda *seen: corrupted.append(seen),
     )
     assert clean == [(4, 9), (8, 9), (9, 9)]
     assert len(corrupted) == 3 * 75 and corrupted[0] == (4, 9 * 75) and corrupted[-1] == (9 * 75, 9 * 75)

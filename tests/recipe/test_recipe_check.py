@@ -49,7 +49,7 @@ trackng: []
 
 EXPECTED = """\
 r.yaml:2: name: must be text (lower-case letters, digits, '.', '_', '-'); got 'Bad Name'.
-r.yaml:3: task: must be 'image_classification'; got 'image_clasification'.
+r.yaml:3: task: must be one of 'image_classification', 'text_classification', 'language_modelling'; got 'image_clasification'. Did you mean 'image_classification'?
 r.yaml:4: seed: must be a whole number at least 0; got -1.
 r.yaml:6: data.source.kind: unknown kind 'parqet'. Did you mean 'parquet'?
 r.yaml:7: data.split.validation: must be a number greater than 0 and less than 1, or null; got 1.5.
@@ -133,10 +133,10 @@ def test_one_length_is_asked_for_in_words() -> None:
         (["stages={}"], "stages: must hold at least one stage, e.g. pretrain, audit, report."),
         (["stages={audit: {}}"], "stages.audit: an audit needs a stage of kind pretrain before it. Add one."),
         (["stages.audit.subject=pretrian"],
-         "stages.audit.subject: must name an earlier stage of kind pretrain or compress; "
+         "stages.audit.subject: must name an earlier stage of kind pretrain, adapt or compress; "
          "got 'pretrian'. Did you mean 'pretrain'?"),
         (["stages.audit.subject=report"],
-         "stages.audit.subject: must name an earlier stage of kind pretrain or compress; "
+         "stages.audit.subject: must name an earlier stage of kind pretrain, adapt or compress; "
          "got 'report'. Known: pretrain."),
         (["stages.report.audit=pretrain"],
          "stages.report.audit: must name an earlier stage of kind audit; got 'pretrain'. Known: audit."),
@@ -165,7 +165,7 @@ def test_stages_stand_in_their_order() -> None:
     text = SOUND.replace("  audit: {}\n  report: {}\n", "  report: {}\n  audit: {subject: report}\n")
     assert found(text) == [
         "r.yaml:9: stages.report: a report needs a stage of kind audit before it. Add one.",
-        "r.yaml:10: stages.audit.subject: must name an earlier stage of kind pretrain or compress; "
+        "r.yaml:10: stages.audit.subject: must name an earlier stage of kind pretrain, adapt or compress; "
         "got 'report'. Known: pretrain.",
     ]
 

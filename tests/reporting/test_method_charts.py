@@ -30,7 +30,7 @@ def test_a_method_is_beaten_by_one_that_is_as_good_and_cheaper():
 
 def test_the_first_method_is_what_others_are_compared_with():
     found = compared(full=(331_000, 0.8), lora=(9_476, 0.775))
-    assert method_words(found, "full", "en") == "80.00% · 331,000 trained · 1 min 1 s"
+    assert method_words(found, "full", "en") == "80.00% · 331,000 trained · 61 s"
     assert method_words(found, "lora", "en").endswith(" · -2.50% (-2.00% … +3.00%)")
     assert "个训练参数" in method_words(found, "lora", "zh")
 

@@ -67,6 +67,8 @@ def test_thresholds_are_those_of_the_standard():
     assert found == {
         ("GEN-1", "accuracy"): ("accuracy", "at_least", None),
         ("GEN-1", "over_baseline"): ("accuracy_over_baseline", "at_least", 0),
+        ("GEN-1", "bits_per_byte"): ("bits_per_byte", "at_most", None),
+        ("GEN-1", "under_baseline"): ("bits_under_baseline", "at_least", 0),
         ("GEN-2", "gap"): ("accuracy_gap", "at_most", 0.10),
         ("GEN-4", "error"): ("calibration_error", "at_most", 0.05),
         ("GEN-5", "leakage"): ("leakage_rate", "at_most", 0.001),
@@ -87,7 +89,10 @@ def test_thresholds_are_those_of_the_standard():
 
 def test_only_the_gain_over_guessing_is_strict_and_only_the_duty_to_record_is_normative():
     criteria = {(c.id, k.name): k for c in load_clauses() for k in c.criteria}
-    assert [key for key, criterion in criteria.items() if criterion.strict] == [("GEN-1", "over_baseline")]
+    assert [key for key, criterion in criteria.items() if criterion.strict] == [
+        ("GEN-1", "over_baseline"),
+        ("GEN-1", "under_baseline"),
+    ]
     assert [key for key, criterion in criteria.items() if criterion.basis.kind == "normative"] == [
         ("CST-1", "complete")
     ]

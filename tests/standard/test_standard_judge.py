@@ -171,10 +171,10 @@ def test_equality_does_not_show_that_anything_was_learnt():
 
 
 def test_a_clause_for_other_tasks_is_not_applicable_and_does_not_block():
-    document = judged(standard=in_force(task="language_modelling"))
+    document = judged(standard=in_force(task="detection", declare={"CST-2": DECLARED["CST-2"]}))
     row = clause(document, "ROB-1")
     assert row["verdict"] == "not_applicable" and row["value"] is None and row["evidence"] == []
-    assert row["reason"] == "The clause does not apply to language_modelling." and "不适用" in row["reason_zh"]
+    assert row["reason"] == "The clause does not apply to detection." and "不适用" in row["reason_zh"]
     assert document["outcome"] == "met"
 
 

@@ -81,8 +81,8 @@ class Transformer(nn.Module):
 
     def advance(self, ids: Tensor, state: Any) -> tuple[Tensor, Any]:
         """See ``TextModel.advance``; the state holds keys and values."""
-        found = self.model(input_ids=ids, past_key_values=state, use_cache=True)
-        return found[0], found.past_key_values
+        found = self.model(input_ids=ids, cache=state, use_cache=True)
+        return found.last_hidden_state, found.cache
 
 
 class Recurrent(nn.Module):

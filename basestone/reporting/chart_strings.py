@@ -1,0 +1,96 @@
+"""Every word in and beside the charts of the report, in English and in Chinese; a part of ``strings.TEXTS``."""
+
+from __future__ import annotations
+
+# key: (English, Chinese); {names} are filled in by ``say``
+CHARTS: dict[str, tuple[str, str]] = {
+    "charts": ("Measurements", "测量结果"),
+    "chart_intervals": ("Every criterion against its threshold", "各准则与其阈值"),
+    "chart_intervals_note": (
+        "Each row has its own scale, turned so that right of the line is better. The bar runs from the lower "
+        "to the upper bound.",
+        "每行各有标尺，并统一为“线右侧更优”；横条自下界延伸至上界。",
+    ),
+    "worse": ("worse", "更差"),
+    "better": ("better", "更优"),
+    "chart_learning": ("Learning curves", "学习曲线"),
+    "chart_learning_note": (
+        "Each point of the training loss is the mean over the steps since the point before it.",
+        "训练损失的每个点为自上一点以来各步的平均值。",
+    ),
+    "step": ("Step", "训练步"),
+    "loss": ("Loss (nats)", "损失 (nat)"),
+    "accuracy": ("Accuracy", "准确率"),
+    "series_train": ("training", "训练"),
+    "series_validation": ("validation", "验证"),
+    "chart_methods": ("Methods of adaptation", "适配方法"),
+    "chart_methods_note": (
+        "Test accuracy: a tick for each of {seeds} seeds, the mean as a point; ★ is shipped, chosen on validation "
+        "data. Beside it the trained parameters, the time of one training, and the difference to {first} with its "
+        "one-sided 95 % bounds over samples and seeds. Grey is beaten in accuracy and in trained parameters at once.",
+        "测试准确率：短线为 {seeds} 个种子各自的结果，圆点为均值；★ 为交付版本，依据验证集选定。"
+        "旁注训练参数量、单次训练时间，以及与 {first} 的差值及其对样本与种子的单侧 95% 置信界。"
+        "灰色表示在准确率与训练参数量上同时被超过。",
+    ),
+    "trained": ("trained", "个训练参数"),
+    "chart_candidates": ("Ways to run the model", "模型的运行方式"),
+    "chart_candidates_note": (
+        "Latency, beside it accuracy and the size of the files; ★ is shipped: the fastest shown, on {n} samples, "
+        "to keep its parent's accuracy. Diamonds are beaten in latency, size and accuracy at once.",
+        "延迟，旁注准确率与文件大小；★ 为交付版本：在 {n} 个样本上证明保持原模型准确率的方式中最快者。"
+        "菱形表示在延迟、体积与准确率上同时被超过。",
+    ),
+    "on_front": ("not beaten", "未被超过"),
+    "beaten": ("beaten", "被超过"),
+    "batch_of": ("batch {n}", "批量 {n}"),
+    "unavailable": ("not tried", "未尝试"),
+    "failed": ("failed", "失败"),
+    "keeps_of_parent": ("keeps {value} of the parent (≥ {lower})", "保持原模型的 {value}（≥ {lower}）"),
+    "compression": ("Compression", "压缩"),
+    "parent": ("Made from", "来源模型"),
+    "prune": ("Pruning", "剪枝"),
+    "distil": ("Distillation", "蒸馏"),
+    "quantize": ("Quantization", "量化"),
+    "removed": ("Taken out", "已移除"),
+    "operators_of": ("Operators, {name}", "算子（{name}）"),
+    "chart_confusion": ("Confusion matrix", "混淆矩阵"),
+    "chart_confusion_note": (
+        "Test samples by true class (rows) and predicted class (columns); the shade is the share of the row.",
+        "测试样本按真实类别（行）与预测类别（列）计数；深浅表示占该行的比例。",
+    ),
+    "chart_confusion_part": (
+        "Only the {shown} of {all} classes with most errors are shown.",
+        "仅显示 {all} 个类别中错误最多的 {shown} 个。",
+    ),
+    "true_class": ("True class", "真实类别"),
+    "predicted_class": ("Predicted class", "预测类别"),
+    "share": ("Share of row", "占行比例"),
+    "chart_reliability": ("Reliability diagram", "可靠性图"),
+    "chart_reliability_note": (
+        "Equally filled bins of {per_bin} or more samples with 95 % Wilson intervals; on the dashed line, "
+        "confidence equals accuracy.",
+        "等频分箱，每箱至少 {per_bin} 个样本，附 95 % Wilson 区间；虚线处置信度等于准确率。",
+    ),
+    "confidence": ("Confidence", "置信度"),
+    "observed": ("Observed accuracy", "实测准确率"),
+    "count": ("Samples", "样本数"),
+    "chart_robustness": ("Robustness to corruptions", "抗扰动能力"),
+    "chart_robustness_note": (
+        "Accuracy by severity, 1 (slight) to 5 (strong), on {n} images; the dashed line is clean accuracy on "
+        "the same images.",
+        "{n} 幅图像在强度 1（轻）至 5（重）下的准确率；虚线为同一批图像未受扰动时的准确率。",
+    ),
+    "severity": ("Severity", "强度"),
+    "chart_latency": ("Latency of single predictions", "单次预测延迟"),
+    "chart_latency_note": (
+        "Share of {n} runs that were at least this fast; p99 is drawn at its upper bound, the value that is judged.",
+        "{n} 次运行中不慢于该时长者所占比例；p99 按其上界绘制，判定即以此为准。",
+    ),
+    "latency_ms": ("Latency (ms)", "延迟 (ms)"),
+    "share_of_runs": ("Share of runs", "运行占比"),
+    "p99_bound": ("p99 bound", "p99 上界"),
+    "deadline": ("deadline {t}", "时限 {t}"),
+    "chart_stages": ("Wall time of each stage", "各阶段耗时"),
+    "chart_stages_note": ("{total} in all.", "共 {total}。"),
+    "seconds": ("Seconds", "秒"),
+}
