@@ -26,7 +26,12 @@ def lora(
     from peft.tuners.lora import LoraModel
 
     names = targeted(model, head, targets, _fits)
-    config = LoraConfig(r=rank, lora_alpha=alpha, lora_dropout=drop_rate, target_modules=names)
+    config = LoraConfig(
+        r=rank,
+        lora_alpha=alpha,  # pyright: ignore[reportArgumentType]
+        lora_dropout=drop_rate,
+        target_modules=names,
+    )
     _put_in(model, head, lambda: LoraModel(model, {NAME: config}, NAME))
     return Adapted(model, merge=lambda: fold_in(model))
 

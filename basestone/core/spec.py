@@ -76,7 +76,8 @@ class TextSpec:
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> Self:
         """Reads what ``to_json`` wrote."""
-        return cls(**(value | {"class_names": tuple(value["class_names"])}))
+        rest: dict[str, Any] = {name: held for name, held in value.items() if name != "class_names"}
+        return cls(**rest, class_names=tuple(value["class_names"]))
 
 
 DataSpec = ImageSpec | TextSpec

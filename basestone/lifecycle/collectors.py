@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from basestone.core.artifact import read_json
 from basestone.core.errors import ArtifactError
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from basestone.measures.subject import Subject
+    from basestone.models.own.text_model import TextModel
 
 
 def _clean(session: Session, name: str, limit: int | None) -> Mapping[str, Any]:
@@ -57,7 +58,7 @@ def generated(session: Session) -> Fact:
 
     stream = session.split("test")
     prompt = stream.read(0, min(PROMPT, stream.num_tokens)).tolist()
-    model, seed = session.subject.model, session.corridor.recipe.seed
+    model, seed = cast("TextModel", session.subject.model), session.corridor.recipe.seed
     ways = {"greedy": greedy, "top_p 0.95": sampler(top_p=0.95, seed=seed)}
     written = {
         name: stream.decode(generate(model, prompt, WRITTEN, choose, window=stream.spec.max_length))

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import nn
 
-    from basestone.data.dataset import ImageSplit
     from basestone.measures.energy import EnergyMeter
 
 
@@ -87,7 +86,7 @@ class Bench:
 
         return read_structure(model, built(self.description)).to_json()
 
-    def split(self, name: str, *, augmented: bool = False) -> ImageSplit:
+    def split(self, name: str, *, augmented: bool = False) -> Any:
         """One split of the prepared data."""
         from basestone.data.dataset import open_split
         from basestone.data.transforms import TRANSFORMS

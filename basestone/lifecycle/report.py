@@ -60,7 +60,7 @@ def telling(corridor: Corridor, audit: str, count: int = 12) -> list[dict[str, A
         rows = telling_samples(corridor.folder.records(audit), count)
     except RecordsMissing:
         return []
-    split = open_split(corridor.folder.stage("prepare"), corridor.cache, "test")
+    split: Any = open_split(corridor.folder.stage("prepare"), corridor.cache, "test")
     chosen = [row["index"] for row in rows]
     if isinstance(split, ImageSplit):
         shown = [{"png": png_bytes(image)} for image in split.raw(chosen)]

@@ -55,7 +55,7 @@ def _flops(layer: nn.Module, x: Tensor, y: Tensor) -> tuple[int, int]:
         return forward, forward * (layer.weight.requires_grad + x.requires_grad)
     if _is_transposed_linear(layer):
         forward = 2 * y.numel() * x.shape[-1]
-        return forward, forward * (layer.weight.requires_grad + x.requires_grad)
+        return forward, forward * (next(layer.parameters()).requires_grad + x.requires_grad)
     if isinstance(layer, nn.RNNBase):  # every weight matrix is used once a token
         weights = [w for name, w in layer.named_parameters() if name.startswith("weight")]
         forward = 2 * x.numel() // x.shape[-1] * sum(w.numel() for w in weights)

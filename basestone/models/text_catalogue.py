@@ -50,11 +50,11 @@ def bert(
         max_position_embeddings=text.max_length,
         type_vocab_size=1,
         pad_token_id=text.pad,
-        attn_implementation="sdpa",
+        attn_implementation="sdpa",  # pyright: ignore[reportCallIssue]
     )
     with own_randomness():
-        body = Transformer(BertModel(config, add_pooling_layer=False), text.pad, causal=False)
-        embedding = body.model.get_input_embeddings()
+        network = BertModel(config, add_pooling_layer=False)
+        body, embedding = Transformer(network, text.pad, causal=False), network.get_input_embeddings()
         return _whole(text, body, embedding, "first", drop_rate, std=std, depth=layers, transform=True)
 
 
@@ -85,11 +85,11 @@ def gpt(
         attn_pdrop=drop_rate,
         bos_token_id=text.start,
         eos_token_id=text.end,
-        attn_implementation="sdpa",
+        attn_implementation="sdpa",  # pyright: ignore[reportCallIssue]
     )
     with own_randomness():
-        body = Transformer(GPT2Model(config), text.pad, causal=True)
-        embedding = body.model.get_input_embeddings()
+        network = GPT2Model(config)
+        body, embedding = Transformer(network, text.pad, causal=True), network.get_input_embeddings()
         return _whole(text, body, embedding, "last", drop_rate, std=std, depth=layers, transform=False)
 
 

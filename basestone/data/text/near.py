@@ -77,7 +77,7 @@ def _nearest(texts: Texts, queries: Positions, references: Positions) -> dict[in
         for number, sketch in enumerate(sketches(references)):
             session.insert(number, sketch)
     candidates = {query: index.query(sketch) for query, sketch in enumerate(sketches(queries))}
-    pairs = [(query, int(reference)) for query, found in candidates.items() for reference in found]
+    pairs = [(query, int(str(reference))) for query, found in candidates.items() for reference in found]
     return _best(texts, queries, references, pairs)
 
 

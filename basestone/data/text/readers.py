@@ -30,7 +30,7 @@ class TopicsSource:
 
     def splits(self) -> list[SplitName]:
         """One split."""
-        return ["train"]
+        return [SPLITS[0]]
 
     def identity(self) -> dict[str, Any]:
         """A digest of all topics."""
@@ -51,7 +51,9 @@ class PlainText:
 
     def __init__(self, *, files: Mapping[SplitName, str], document: Document) -> None:
         """``files`` maps a split to a path or glob."""
-        self._files = {split: matching(split, files[split], "text file") for split in SPLITS if split in files}
+        self._files: dict[SplitName, list[Path]] = {
+            split: matching(split, files[split], "text file") for split in SPLITS if split in files
+        }
         self._document = document
 
     def splits(self) -> list[SplitName]:
@@ -95,7 +97,9 @@ class TextTable:
     ) -> None:
         """``read`` yields a file's rows as mappings."""
         self._kind, self._read, self._text, self._label, self._class_names = kind, read, text, label, class_names
-        self._files = {split: matching(split, files[split], f"{kind} file") for split in SPLITS if split in files}
+        self._files: dict[SplitName, list[Path]] = {
+            split: matching(split, files[split], f"{kind} file") for split in SPLITS if split in files
+        }
 
     @property
     def labelled(self) -> bool:

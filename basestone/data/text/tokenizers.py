@@ -145,7 +145,7 @@ class Vocabulary:
             numbers = [number for name in names if (number := tokenizer.token_to_id(name)) is not None]
             if not numbers and role in ("pad", "mask"):
                 tokenizer.add_special_tokens([names[0]])
-                numbers = [tokenizer.token_to_id(names[0])]
+                numbers = [tokenizer.get_vocab_size() - 1]
             if not numbers and role != "unknown":
                 raise DataError(
                     f"The tokenizer must have a token for '{role}' ({', '.join(names)}) and has none. "

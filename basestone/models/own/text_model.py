@@ -41,7 +41,8 @@ class TextModel(nn.Module):
 
     def advance(self, ids: Tensor, state: Any) -> tuple[Tensor, Any]:
         """Reads N×T further tokens after what ``state`` remembers (None: nothing): N×T×V logits and the new state."""
-        hidden, state = self.body.advance(ids, state)
+        body: Any = self.body
+        hidden, state = body.advance(ids, state)
         return self.head(hidden, ids), state
 
     def reset_layer(self, name: str, layer: nn.Module) -> bool:
@@ -115,7 +116,8 @@ class ClassHead(nn.Module):
     def __init__(self, width: int, num_classes: int, pool: Pool, drop_rate: float, pad: int) -> None:
         """``pool``: the first token's state, the last one's before padding, or the mean over all but padding."""
         super().__init__()
-        self.pool, self.pad = pool, pad
+        self.pool: Pool = pool
+        self.pad = pad
         self.drop, self.linear = nn.Dropout(drop_rate), nn.Linear(width, num_classes)
 
     def forward(self, hidden: Tensor, ids: Tensor) -> Tensor:
