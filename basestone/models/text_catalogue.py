@@ -1,6 +1,7 @@
 """Language models that a recipe may name: presets and any size of BERT and GPT-2, recurrent networks, and the hub's.
 
 Each maps N×T token numbers to what ``spec.head`` asks for: the class of a document, or a token at every place.
+``drop_rate`` drops hidden units; weights of attention are never dropped, as PyTorch's fast kernel for CPUs cannot.
 Imports no torch until asked.
 """
 
@@ -46,7 +47,7 @@ def bert(
         num_attention_heads=heads,
         intermediate_size=feed_forward or 4 * width,
         hidden_dropout_prob=drop_rate,
-        attention_probs_dropout_prob=drop_rate,
+        attention_probs_dropout_prob=0.0,
         max_position_embeddings=text.max_length,
         type_vocab_size=1,
         pad_token_id=text.pad,
@@ -82,7 +83,7 @@ def gpt(
         n_positions=text.max_length,
         resid_pdrop=drop_rate,
         embd_pdrop=drop_rate,
-        attn_pdrop=drop_rate,
+        attn_pdrop=0.0,
         bos_token_id=text.start,
         eos_token_id=text.end,
         attn_implementation="sdpa",  # pyright: ignore[reportCallIssue]

@@ -33,7 +33,9 @@ def learning_curves(events: Sequence[Mapping[str, Any]], language: Language) -> 
     losses += [{"step": event["step"], "y": event["loss"], "series": names[1]} for event in held_out]
     panels: list[Any] = [_curve(losses, names, word("loss", language), language)]
     accuracy = [
-        {"step": event["step"], "y": event["accuracy"], "series": names[1]} for event in held_out if "accuracy" in event
+        {"step": event["step"], "y": event["accuracy"], "series": names[1]}
+        for event in held_out
+        if event.get("accuracy") is not None
     ]
     if accuracy:
         panels.append(_curve(accuracy, names, word("accuracy", language), language))
