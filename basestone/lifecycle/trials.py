@@ -7,7 +7,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from basestone.core.artifact import read_json, write_json
-from basestone.core.errors import ArtifactError
+from basestone.core.errors import ArtifactError, UsageError
 from basestone.core.registry import Section
 from basestone.training.options import FitOptions
 
@@ -109,6 +109,11 @@ class Trials:
         rates = self.bench.section.rates
         if len(rates) < 2:
             return rates[0] if rates else None
+        if "validation" not in self.bench.prepared.facts["counts"]:
+            raise UsageError(
+                "Learning rates are compared on validation data, and there are none. Set data.split.validation, or "
+                f"give one rate instead of {len(rates)} in stages.{self.bench.stage}.rates."
+            )
         losses: dict[float, float] = {}
         for rate in rates:
             found = self._trial(f"{name}-lr{rate:g}", self.seeds[0], rate, method=name, share=self.bench.section.trial)
