@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +13,7 @@ from basestone.core.evidence import write_records
 from basestone.core.spec import DataSpec, TextSpec, read_spec
 from basestone.lifecycle.check import model_of
 from basestone.lifecycle.keys import signing_key
+from basestone.lifecycle.restore import prepared_spec
 from basestone.lifecycle.stage import Corridor, perform
 from basestone.recipe.schema import Adapt
 
@@ -58,9 +59,7 @@ class Bench:
     @cached_property
     def spec(self) -> DataSpec:
         """What the adapted model must know of its data, with the head that the objective needs."""
-        spec = read_spec(read_json(self.corridor.folder.stage(self.prepared.stage) / "card.json")["spec"])
-        reads = view_of(self.objective).kind
-        return replace(spec, head="classes" if reads == "labels" else "tokens") if isinstance(spec, TextSpec) else spec
+        return prepared_spec(self.corridor.folder.stage(self.prepared.stage), self.objective)
 
     @cached_property
     def description(self) -> dict[str, Any]:

@@ -6,16 +6,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from basestone.core.artifact import read_json
-from basestone.core.contracts import Tracker
+from basestone.core.contracts import Objective, Tracker, view_of
 from basestone.core.registry import Section
-from basestone.core.spec import read_spec
 from basestone.lifecycle.check import load_checked, standard_in_force
 from basestone.lifecycle.forecast import forecast_audit, forecast_training
 from basestone.lifecycle.prepare import prepare
 from basestone.lifecycle.run import corridor_for, run_folder
 from basestone.lifecycle.stage import Corridor
-from basestone.recipe.schema import Audit, Compress, Pretrain
+from basestone.recipe.schema import Adapt, Audit, Compress, Pretrain
 from basestone.training.options import FitOptions
 
 if TYPE_CHECKING:
@@ -27,27 +25,37 @@ def plan(
 ) -> dict[str, Any]:
     """Prepares the data, times the untrained model, and forecasts every audit and every training run."""
     from basestone.data.dataset import open_split
+    from basestone.objectives.catalogue import OBJECTIVES
+    from basestone.objectives.supervised import cross_entropy
+
+    def samples(corridor: Corridor, split: str, objective: Objective) -> Any:
+        return open_split(corridor.folder.stage("prepare"), corridor.cache, split, view=view_of(objective))
 
     loaded = load_checked(recipe, overrides)
     with corridor_for(loaded, out or run_folder(recipe), tracker) as corridor:
         counts = prepare(corridor).facts["counts"]
-        test = open_split(corridor.folder.stage("prepare"), corridor.cache, "test")
         training: dict[str, Any] = {}
         audits: dict[str, Any] = {}
         section_of_model: Pretrain | None = None
+        objective, test = cross_entropy(), None
         for stage, section in corridor.recipe.stages.items():
+            if isinstance(section, Pretrain | Adapt):
+                objective = OBJECTIVES.build(section.objective)
+                test = samples(corridor, "test", objective)
             if isinstance(section, Pretrain):
                 section_of_model = section
-                rehearsed = untrained(corridor, section.model, as_trained(section.fit))
-                training[stage] = forecast_training(section.fit, rehearsed, test, counts["train"])
+                rehearsed = untrained(corridor, section.model, as_trained(section.fit), objective)
+                stream = view_of(objective).kind == "next"
+                num_train = len(samples(corridor, "train", objective)) if stream else counts["train"]
+                training[stage] = forecast_training(section.fit, rehearsed, test, num_train)
             if isinstance(section, Compress) and section.fit is not None and section_of_model is not None:
-                rehearsed = untrained(corridor, section.model or section_of_model.model, as_trained(section.fit))
+                model = section.model or section_of_model.model
+                rehearsed = untrained(corridor, model, as_trained(section.fit), objective)
                 training[stage] = forecast_training(section.fit, rehearsed, test, counts["train"])
             if isinstance(section, Audit) and section_of_model is not None:
                 standard = standard_in_force(corridor.recipe, stage)
-                audits[stage] = forecast_audit(
-                    section, standard, untrained(corridor, section_of_model.model, section), test, counts
-                )
+                rehearsed = untrained(corridor, section_of_model.model, section, objective)
+                audits[stage] = forecast_audit(section, standard, rehearsed, test, counts)
         return {"run": str(corridor.folder.path), "counts": counts, "training": training, "audits": audits}
 
 
@@ -61,10 +69,10 @@ def as_trained(fit: FitOptions) -> Audit:
     return Audit(precision=precision, channels_last=fit.channels_last)
 
 
-def untrained(corridor: Corridor, model: Section, audit: Audit) -> Subject:
+def untrained(corridor: Corridor, model: Section, audit: Audit, objective: Objective) -> Subject:
     """The model before training: as fast as after it."""
-    from basestone.lifecycle.restore import as_subject
+    from basestone.lifecycle.restore import as_subject, prepared_spec
     from basestone.models.catalogue import MODELS
 
-    spec = read_spec(read_json(corridor.folder.stage("prepare") / "card.json")["spec"])
+    spec = prepared_spec(corridor.folder.stage("prepare"), objective)
     return as_subject(MODELS.build(model, spec).eval(), spec, audit)

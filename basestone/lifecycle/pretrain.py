@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from basestone.core.artifact import Manifest, read_json, write_json
+from basestone.core.artifact import Manifest, write_json
 from basestone.core.contracts import view_of
-from basestone.core.spec import DataSpec, TextSpec, read_spec
+from basestone.core.spec import DataSpec, TextSpec
 from basestone.lifecycle.keys import signing_key
+from basestone.lifecycle.restore import prepared_spec
 from basestone.lifecycle.stage import Corridor, perform
 from basestone.recipe.schema import Pretrain
 
@@ -54,10 +55,7 @@ def assemble(corridor: Corridor, section: Pretrain, prepared: Manifest) -> Assem
 
     data, seed = corridor.folder.stage(prepared.stage), corridor.recipe.seed
     objective = OBJECTIVES.build(section.objective)
-    view = view_of(objective)
-    spec = read_spec(read_json(data / "card.json")["spec"])
-    if isinstance(spec, TextSpec) and view.kind != "labels":
-        spec = replace(spec, head="tokens")
+    view, spec = view_of(objective), prepared_spec(data, objective)
     model = MODELS.build(section.model, spec)
     INITS.build(section.init, model, seed)
     augment = [TRANSFORMS.build(transform) for transform in section.augment]

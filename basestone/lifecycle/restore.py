@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from basestone.core.artifact import read_json
+from basestone.core.contracts import Objective, view_of
 from basestone.core.run import RunFolder
-from basestone.core.spec import DataSpec, ImageSpec, read_spec
+from basestone.core.spec import DataSpec, ImageSpec, TextSpec, read_spec
 from basestone.recipe.schema import Audit
 
 if TYPE_CHECKING:
@@ -27,6 +29,14 @@ def restore(run: RunFolder, stage: str) -> tuple[nn.Module, DataSpec]:
     model = built(description)
     load_weights(model, folder / "model.safetensors")
     return model.eval(), read_spec(description["spec"])
+
+
+def prepared_spec(prepared: Path, objective: Objective) -> DataSpec:
+    """What a model must know of the data in a prepared folder; of text with the head that the objective needs."""
+    spec = read_spec(read_json(prepared / "card.json")["spec"])
+    if not isinstance(spec, TextSpec):
+        return spec
+    return replace(spec, head="classes" if view_of(objective).kind == "labels" else "tokens")
 
 
 def built(description: dict[str, Any]) -> nn.Module:

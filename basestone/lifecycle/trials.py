@@ -37,10 +37,12 @@ class Trials:
             for number, section in enumerate(bench.section.methods)
         }
         self.seeds = bench.section.seeds or [bench.corridor.recipe.seed]
+        self.tried: list[dict[str, Any]] = []  # what was trained only to choose a learning rate
 
     def run(self) -> list[dict[str, Any]]:
         """Every method with every seed, in the recipe's order; what is finished is not done again."""
-        return [self._trial(name, seed, self._rate(name)) for name in self.methods for seed in self.seeds]
+        rates = {name: self._rate(name) for name in self.methods}
+        return [self._trial(name, seed, rates[name]) for name in self.methods for seed in self.seeds]
 
     def best(self, results: list[dict[str, Any]]) -> dict[str, Any]:
         """The first seed's result of the method that does best on validation data, on average over the seeds."""
@@ -96,6 +98,7 @@ class Trials:
         """The parent's cost and that of every trial, the rejected ones too: all of them made this model."""
         from basestone.measures.energy import added_costs, training_cost
 
+        results = [*self.tried, *results]
         seen, wall_s = (sum(result[name] for result in results) for name in ("samples_seen", "wall_s"))
         counted, analytic = (sum(result[name] for result in results) for name in ("flops_counted", "flops_analytic"))
         before = read_json(self.bench.corridor.folder.stage(self.bench.parent.stage) / "cost.json")
@@ -118,6 +121,7 @@ class Trials:
         for rate in rates:
             found = self._trial(f"{name}-lr{rate:g}", self.seeds[0], rate, method=name, share=self.bench.section.trial)
             losses[rate] = found["validation"]["loss"]
+            self.tried.append(found)
         return min(losses, key=lambda rate: losses[rate])
 
     def _trial(

@@ -107,6 +107,17 @@ def test_a_language_model_is_judged_by_bits_per_byte(language):
     assert not read_json(language.folder.stage("audit") / "facts.json")["failures"]
 
 
+@pytest.mark.parametrize("run_name", ["language", "chinese"])
+def test_a_plan_can_be_made_of_text(run_name, request, tmp_path):
+    from basestone.lifecycle.plan import plan
+
+    made = request.getfixturevalue(run_name)
+    found = plan(made.folder.path, out=tmp_path / "plan")
+    rows = {(row["clause"], row["criterion"]) for row in found["audits"]["audit"]["rows"]}
+    assert ("GEN-1", "bits_per_byte" if run_name == "language" else "accuracy") in rows
+    assert found["training"]["pretrain"]["seconds"] > 0
+
+
 def test_the_loss_of_validation_is_the_bits_of_the_same_tokens(language):
     """Two ways to one number: the loop's mean nats a token, and the audit's sum over documents."""
     from basestone.core.contracts import View
@@ -155,6 +166,9 @@ def test_every_method_ran_on_the_same_terms(chinese):
     assert {trial["steps"] for trial in told["trials"]} == {40}
     assert {trial["samples_seen"] for trial in told["trials"]} == {told["trials"][0]["samples_seen"]}
     assert all(trial["lr"] == 0.01 for trial in told["trials"]), "the rate that moves anything at all"
+    before, cost = (read_json(chinese.folder.stage(stage) / "cost.json") for stage in ("pretrain", "adapt"))
+    tried = 3 * 2 * (2 * 280 + 2 * 32)  # methods × rates × 20 steps: two epochs of 280 documents, two batches
+    assert cost["samples_seen"] - before["samples_seen"] == tried + sum(t["samples_seen"] for t in told["trials"])
     proofs = {trial["method"]: trial["proof"] for trial in told["trials"]}
     assert proofs["adapter"]["trainable"] < proofs["full"]["trainable"] / 5
     assert proofs["adalora"]["rank_total"] == proofs["adalora"]["rank_budget"]

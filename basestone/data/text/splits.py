@@ -121,6 +121,10 @@ class Masked:
         """The documents' own labels."""
         return self._documents.targets
 
+    def raw(self, positions: Sequence[int] | Positions) -> Tensor:
+        """The documents with nothing hidden: int64, n×T."""
+        return self._documents.raw(positions)
+
     def batch(self, positions: Positions, generator: torch.Generator | None = None, *, epoch: int = 0) -> Batch:
         """Inputs n×T; targets n×T, −100 where nothing was chosen."""
         tokens = self._documents.raw(positions).numpy()
