@@ -84,6 +84,7 @@ def gpt(
         resid_pdrop=drop_rate,
         embd_pdrop=drop_rate,
         attn_pdrop=0.0,
+        activation_function="gelu_pytorch_tanh",  # the same numbers as GPT-2's "gelu_new", in one kernel
         bos_token_id=text.start,
         eos_token_id=text.end,
         attn_implementation="sdpa",  # pyright: ignore[reportCallIssue]
