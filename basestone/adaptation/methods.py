@@ -31,6 +31,13 @@ def full(model: nn.Module, head: str, max_steps: int) -> Adapted:
     return Adapted(model)
 
 
+def scratch(model: nn.Module, head: str, max_steps: int) -> Adapted:
+    """Train every weight from its initialisation: what the parent's training was worth is the difference to this."""
+    from basestone.adaptation.adapted import Adapted
+
+    return Adapted(model)
+
+
 def probe(model: nn.Module, head: str, max_steps: int) -> Adapted:
     """Train the head alone, on features that stay as they are."""
     from basestone.adaptation.adapted import Adapted, freeze
@@ -112,5 +119,6 @@ def adalora(
 
 
 METHODS: Registry[Adapted] = Registry(
-    "method", {"full": full, "probe": probe, "adapter": adapter, "lora": lora, "adalora": adalora}
+    "method", {"full": full, "scratch": scratch, "probe": probe, "adapter": adapter, "lora": lora, "adalora": adalora}
 )
+FRESH = {"scratch"}  # methods that take nothing from the parent but its architecture

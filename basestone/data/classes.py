@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import numbers
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,6 +51,28 @@ def checked_label(row: Labelled, class_names: Sequence[str] | None) -> int | str
             f"{len(class_names) - 1}. Mend the label or data.source.class_names."
         )
     return int(label)
+
+
+def regrouped(
+    columns: Mapping[str, NDArray[Any]], class_names: Sequence[str], classes: Mapping[str, Sequence[str]]
+) -> tuple[tuple[str, ...], dict[str, NDArray[Any]]]:
+    """New class names and the columns with them as labels; a row whose class is in none of them has no split.
+
+    DataError when a class of the source is named twice or is not there.
+    """
+    place = {name: number for number, members in enumerate(classes.values()) for name in members}
+    named = [name for members in classes.values() for name in members]
+    if unknown := [name for name in named if name not in class_names]:
+        raise DataError(
+            f"data.classes must name classes of the source, and '{unknown[0]}' is none. There are "
+            f"{', '.join(class_names[:12])}.{did_you_mean(unknown[0], class_names)}"
+        )
+    if twice := [name for name in place if named.count(name) > 1]:
+        raise DataError(f"data.classes must name a class of the source once, and '{twice[0]}' stands twice.")
+    position = np.array([place.get(name, -1) for name in class_names], np.int64)
+    labels = position[columns["label"]]
+    kept = labels >= 0
+    return tuple(classes), {**columns, "label": labels, "split": np.where(kept, columns["split"], "")}
 
 
 def numbered(

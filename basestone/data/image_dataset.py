@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from basestone.core.seed import derive
 from basestone.core.spec import ImageSpec
 from basestone.data.cache import Cache, Progress, decoded, open_cache
 from basestone.data.card import dataset_card, image_spec
+from basestone.data.classes import regrouped
 from basestone.data.duplicates import Copies, bar, find_copies, without_copies
 from basestone.data.image import Decoding
 from basestone.data.image_split import ImageSplit
@@ -37,6 +39,9 @@ def prepare_images(
     """
     source = SOURCES.build(options.source)
     cache = decoded(source, _decoding(options), options.groups, cache_root, progress)
+    if options.classes is not None:
+        names, columns = regrouped(cache.columns, cache.class_names, options.classes)
+        cache = replace(cache, class_names=names, columns=columns)
     divided = _divided(cache, options, seed)
     threshold = bar(cache.images, divided["train"]) if len(divided) > 1 else None
     splits = _deduplicated(cache, options, divided, threshold)

@@ -17,6 +17,10 @@ else:
     SourceSection = SOURCES.union()
 
 Share = Annotated[float, Gt(0), Lt(1)]
+Classes = Annotated[
+    dict[str, list[str]],
+    Field(min_length=2, description="New classes, each with those of the source in it; the rest is left out."),
+]
 
 
 class SplitOptions(Strict):
@@ -34,6 +38,7 @@ class DataOptions(Strict):
     image_size: PositiveInt | None = Field(default=None, description="Side in pixels; None keeps the source's size.")
     channels: Literal[1, 3] | None = Field(default=None, description="1 grey, 3 RGB; None keeps the source's.")
     groups: list[str] = Field(default=[], description="Columns that travel with every sample, for fairness and shift.")
+    classes: Classes | None = None
     split: SplitOptions = SplitOptions()
     limit: dict[SplitName, PositiveInt] = Field(
         default={}, description="Keep this many samples of a split, stratified."

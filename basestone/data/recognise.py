@@ -11,13 +11,16 @@ from basestone.data.options import DataOptions
 from basestone.data.sources import SOURCES
 from basestone.data.text.options import TextData
 from basestone.data.text.sources import TEXT_SOURCES
+from basestone.data.text.tokenizers import tokenizer_identity
 
 
 def fingerprint(options: DataOptions | TextData) -> str:
     """A digest (hex) of the source's content and of every option but its paths: equal means nothing need be redone."""
     chosen = options.model_dump(mode="json", exclude={"source"})
-    source = TEXT_SOURCES if isinstance(options, TextData) else SOURCES
-    return digest_of({"source": source.build(options.source).identity(), "options": chosen})
+    if not isinstance(options, TextData):
+        return digest_of({"source": SOURCES.build(options.source).identity(), "options": chosen})
+    chosen["tokenizer"] = tokenizer_identity(options.tokenizer)
+    return digest_of({"source": TEXT_SOURCES.build(options.source).identity(), "options": chosen})
 
 
 def cache_present(folder: Path, cache_root: Path) -> bool:

@@ -11,8 +11,8 @@ from basestone.core.artifact import Manifest, read_json, write_json
 from basestone.core.contracts import view_of
 from basestone.core.evidence import write_records
 from basestone.core.spec import DataSpec, TextSpec, read_spec
-from basestone.lifecycle.check import model_of
 from basestone.lifecycle.keys import signing_key
+from basestone.lifecycle.origins import model_of, prepared_for
 from basestone.lifecycle.restore import prepared_spec
 from basestone.lifecycle.stage import Corridor, perform
 from basestone.recipe.schema import Adapt
@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
 def adapt(corridor: Corridor, stage: str, section: Adapt, made: dict[str, Manifest]) -> Manifest:
     """Makes ``stages/<stage>``: a model as pre-training leaves it, ``adapter.safetensors``, ``comparison.json``."""
-    prepared, parent = made["prepare"], made[model_of(corridor.recipe, stage, section.parent)]
+    prepared = made[prepared_for(corridor.recipe, stage)]
+    parent = made[model_of(corridor.recipe, stage, section.parent)]
     return perform(
         corridor,
         stage,
@@ -70,8 +71,11 @@ class Bench:
             told["reads"] = view_of(self.objective).kind
         return told
 
-    def start(self, seed: int) -> nn.Module:
-        """The parent with a new head, initialised by ``seed``; with its own where it answers the same question."""
+    def start(self, seed: int, *, fresh: bool = False) -> nn.Module:
+        """The parent with a new head, initialised by ``seed``; with its own where it answers the same question.
+
+        ``fresh``: its architecture alone, every weight initialised.
+        """
         from basestone.lifecycle.restore import built
         from basestone.models.catalogue import INITS
         from basestone.models.head import start_from
@@ -84,7 +88,8 @@ class Bench:
         )
         model = built(self.description)
         INITS.build(INITS.options("default")(kind="default"), model, seed)
-        start_from(model, folder / "model.safetensors", keep_head=same)
+        if not fresh:
+            start_from(model, folder / "model.safetensors", keep_head=same)
         return model
 
     def split(self, name: str, *, augmented: bool = False) -> Any:
@@ -98,6 +103,7 @@ class Bench:
 
 
 def _work(bench: Bench) -> dict[str, Any]:
+    from basestone.lifecycle.transfer import earlier_tasks
     from basestone.lifecycle.trials import Trials
     from basestone.measures.energy import EnergyMeter
     from basestone.models.model import save_weights
@@ -111,7 +117,7 @@ def _work(bench: Bench) -> dict[str, Any]:
     model, description = trials.shipped(best)
     save_weights(model, bench.folder / "model.safetensors")
     write_json(bench.folder / "model.json", description)
-    write_json(bench.folder / "comparison.json", compared)
+    write_json(bench.folder / "comparison.json", compared | {"earlier": earlier_tasks(bench)})
     write_json(bench.folder / "cost.json", trials.cost(model, results, meter))
     if (table := trials.predictions(results)) is not None:
         write_records(bench.folder / "predictions.parquet", table)

@@ -11,15 +11,17 @@ from typing import Any
 from basestone.core.artifact import MANIFEST, Manifest, read_json
 from basestone.core.run import RunFolder
 from basestone.lifecycle.assess import assess
-from basestone.lifecycle.check import model_of, standard_in_force
+from basestone.lifecycle.check import standard_in_force
 from basestone.lifecycle.collect import collect
+from basestone.lifecycle.origins import model_of, prepared_for
 from basestone.lifecycle.stage import Corridor, perform
 from basestone.recipe.schema import Audit
 
 
 def audit(corridor: Corridor, stage: str, section: Audit, made: dict[str, Manifest]) -> Manifest:
     """Makes ``stages/<stage>``: ``samples/*.parquet``, ``facts.json``, ``measurements.json``, ``verdicts.json``."""
-    prepared, subject = made["prepare"], made[model_of(corridor.recipe, stage, section.subject)]
+    prepared = made[prepared_for(corridor.recipe, stage)]
+    subject = made[model_of(corridor.recipe, stage, section.subject)]
     standard, root = standard_in_force(corridor.recipe, stage), origin(made, subject)
     _retry_failures(corridor.folder, stage)
 

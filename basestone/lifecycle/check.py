@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from basestone.core.errors import Fault, RecipeError
+from basestone.lifecycle.origins import model_of
 from basestone.recipe.load import LoadedRecipe
-from basestone.recipe.schema import Adapt, Audit, Compress, Pretrain, Recipe
+from basestone.recipe.schema import Audit, Compress, Recipe
 
 if TYPE_CHECKING:
     from basestone.standard.profile import StandardInForce
@@ -55,13 +56,3 @@ def standard_in_force(recipe: Recipe, stage: str) -> StandardInForce:
         compressed=isinstance(recipe.stages.get(model_of(recipe, stage, section.subject)), Compress),
         known_measures=MEASURES,
     )
-
-
-def model_of(recipe: Recipe, stage: str, named: str | None) -> str:
-    """The stage whose model ``stage`` works on: the one that is named, else the last one before it that leaves one.
-
-    Empty when there is none, which is a fault of its own.
-    """
-    earlier = list(recipe.stages)[: list(recipe.stages).index(stage)]
-    models = [name for name in earlier if isinstance(recipe.stages[name], Pretrain | Adapt | Compress)]
-    return named or (models[-1] if models else "")

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from basestone.core.artifact import Manifest, read_json, write_json
 from basestone.core.spec import ImageSpec
-from basestone.lifecycle.check import model_of
 from basestone.lifecycle.keys import signing_key
+from basestone.lifecycle.origins import model_of, prepared_for
 from basestone.lifecycle.stage import Corridor, perform
 from basestone.recipe.schema import Compress
 
@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 
 def compress(corridor: Corridor, stage: str, section: Compress, made: dict[str, Manifest]) -> Manifest:
     """Makes ``stages/<stage>``: a model as pre-training leaves it and, if deployed, ``runtime.json`` and its files."""
-    prepared, parent = made["prepare"], made[model_of(corridor.recipe, stage, section.parent)]
+    prepared = made[prepared_for(corridor.recipe, stage)]
+    parent = made[model_of(corridor.recipe, stage, section.parent)]
     teacher = made[section.teacher] if section.teacher else parent
 
     def work(folder: Path) -> dict[str, Any]:

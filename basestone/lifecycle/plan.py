@@ -10,6 +10,7 @@ from basestone.core.contracts import Objective, Tracker, view_of
 from basestone.core.registry import Section
 from basestone.lifecycle.check import load_checked, standard_in_force
 from basestone.lifecycle.forecast import forecast_audit, forecast_training
+from basestone.lifecycle.origins import PREPARE, prepared_for
 from basestone.lifecycle.prepare import prepare
 from basestone.lifecycle.run import corridor_for, run_folder
 from basestone.lifecycle.stage import Corridor
@@ -28,35 +29,39 @@ def plan(
     from basestone.objectives.catalogue import OBJECTIVES
     from basestone.objectives.supervised import cross_entropy
 
-    def samples(corridor: Corridor, split: str, objective: Objective) -> Any:
-        return open_split(corridor.folder.stage("prepare"), corridor.cache, split, view=view_of(objective))
+    def samples(corridor: Corridor, prepared: str, split: str, objective: Objective) -> Any:
+        return open_split(corridor.folder.stage(prepared), corridor.cache, split, view=view_of(objective))
 
     loaded = load_checked(recipe, overrides)
     with corridor_for(loaded, out or run_folder(recipe), tracker) as corridor:
-        counts = prepare(corridor).facts["counts"]
+        counts_of = {PREPARE: prepare(corridor).facts["counts"]}
         training: dict[str, Any] = {}
         audits: dict[str, Any] = {}
         section_of_model: Pretrain | None = None
         objective, test = cross_entropy(), None
         for stage, section in corridor.recipe.stages.items():
+            prepared = prepared_for(corridor.recipe, stage)
+            if prepared not in counts_of:
+                counts_of[prepared] = prepare(corridor, prepared).facts["counts"]
+            counts = counts_of[prepared]
             if isinstance(section, Pretrain | Adapt):
                 objective = OBJECTIVES.build(section.objective)
-                test = samples(corridor, "test", objective)
+                test = samples(corridor, prepared, "test", objective)
             if isinstance(section, Pretrain):
                 section_of_model = section
-                rehearsed = untrained(corridor, section.model, as_trained(section.fit), objective)
+                rehearsed = untrained(corridor, prepared, section.model, as_trained(section.fit), objective)
                 stream = view_of(objective).kind == "next"
-                num_train = len(samples(corridor, "train", objective)) if stream else counts["train"]
+                num_train = len(samples(corridor, prepared, "train", objective)) if stream else counts["train"]
                 training[stage] = forecast_training(section.fit, rehearsed, test, num_train)
             if isinstance(section, Compress) and section.fit is not None and section_of_model is not None:
                 model = section.model or section_of_model.model
-                rehearsed = untrained(corridor, model, as_trained(section.fit), objective)
+                rehearsed = untrained(corridor, prepared, model, as_trained(section.fit), objective)
                 training[stage] = forecast_training(section.fit, rehearsed, test, counts["train"])
             if isinstance(section, Audit) and section_of_model is not None:
                 standard = standard_in_force(corridor.recipe, stage)
-                rehearsed = untrained(corridor, section_of_model.model, section, objective)
+                rehearsed = untrained(corridor, prepared, section_of_model.model, section, objective)
                 audits[stage] = forecast_audit(section, standard, rehearsed, test, counts)
-        return {"run": str(corridor.folder.path), "counts": counts, "training": training, "audits": audits}
+        return {"run": str(corridor.folder.path), "counts": counts_of[PREPARE], "training": training, "audits": audits}
 
 
 def as_trained(fit: FitOptions) -> Audit:
@@ -69,10 +74,10 @@ def as_trained(fit: FitOptions) -> Audit:
     return Audit(precision=precision, channels_last=fit.channels_last)
 
 
-def untrained(corridor: Corridor, model: Section, audit: Audit, objective: Objective) -> Subject:
+def untrained(corridor: Corridor, prepared: str, model: Section, audit: Audit, objective: Objective) -> Subject:
     """The model before training: as fast as after it."""
     from basestone.lifecycle.restore import as_subject, prepared_spec
     from basestone.models.catalogue import MODELS
 
-    spec = prepared_spec(corridor.folder.stage("prepare"), objective)
+    spec = prepared_spec(corridor.folder.stage(prepared), objective)
     return as_subject(MODELS.build(model, spec).eval(), spec, audit)

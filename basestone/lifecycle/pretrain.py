@@ -10,6 +10,7 @@ from basestone.core.artifact import Manifest, write_json
 from basestone.core.contracts import view_of
 from basestone.core.spec import DataSpec, TextSpec
 from basestone.lifecycle.keys import signing_key
+from basestone.lifecycle.origins import prepared_for
 from basestone.lifecycle.restore import prepared_spec
 from basestone.lifecycle.stage import Corridor, perform
 from basestone.recipe.schema import Pretrain
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 def pretrain(corridor: Corridor, stage: str, section: Pretrain, made: dict[str, Manifest]) -> Manifest:
     """Makes ``stages/<stage>``: ``model.safetensors``, ``model.json``, ``cost.json``, ``signature.dsse.json``."""
-    prepared = made["prepare"]
+    prepared = made[prepared_for(corridor.recipe, stage)]
     return perform(
         corridor,
         stage,

@@ -9,6 +9,7 @@ from basestone.core.artifact import Manifest, file_digest, read_json, write_json
 from basestone.core.evidence import RecordsMissing
 from basestone.core.run import RunFolder
 from basestone.lifecycle.keys import signing_key
+from basestone.lifecycle.origins import data_of, prepared_for
 from basestone.lifecycle.stage import Corridor, perform
 from basestone.recipe.schema import Report
 
@@ -60,11 +61,12 @@ def telling(corridor: Corridor, audit: str, count: int = 12) -> list[dict[str, A
         rows = telling_samples(corridor.folder.records(audit), count)
     except RecordsMissing:
         return []
-    split: Any = open_split(corridor.folder.stage("prepare"), corridor.cache, "test")
+    prepared = prepared_for(corridor.recipe, audit)
+    split: Any = open_split(corridor.folder.stage(prepared), corridor.cache, "test")
     chosen = [row["index"] for row in rows]
     if isinstance(split, ImageSplit):
         shown = [{"png": png_bytes(image)} for image in split.raw(chosen)]
-    elif getattr(corridor.recipe.data, "sensitive", False):
+    elif getattr(data_of(corridor.recipe, prepared), "sensitive", False):
         shown = [{} for _ in rows]
     else:
         shown = [{"text": excerpt(text)} for text in split.texts(chosen)]

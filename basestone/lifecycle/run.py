@@ -18,6 +18,7 @@ from basestone.lifecycle.audit import audit
 from basestone.lifecycle.check import load_checked
 from basestone.lifecycle.compress import compress
 from basestone.lifecycle.environment import cache_folder, keys_folder
+from basestone.lifecycle.origins import PREPARE, prepared_for
 from basestone.lifecycle.prepare import prepare
 from basestone.lifecycle.pretrain import pretrain
 from basestone.lifecycle.report import report
@@ -121,10 +122,12 @@ def corridor_for(
 
 def walk(corridor: Corridor, until: str | None = None) -> dict[str, Manifest]:
     """Goes through the doors in the recipe's order; each is given what the earlier ones made."""
-    made = {"prepare": prepare(corridor)}
+    made = {PREPARE: prepare(corridor)}
     sections = corridor.recipe.stages
     last = max((place for place, section in enumerate(sections.values()) if section.kind == until), default=None)
     count = 0 if until == "prepare" else len(sections) if last is None else last + 1
     for stage, section in list(sections.items())[:count]:
+        if (prepared := prepared_for(corridor.recipe, stage)) not in made:
+            made[prepared] = prepare(corridor, prepared)
         made[stage] = DOORS[section.kind](corridor, stage, section, made)
     return made

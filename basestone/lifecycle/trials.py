@@ -45,7 +45,11 @@ class Trials:
         return [self._trial(name, seed, rates[name]) for name in self.methods for seed in self.seeds]
 
     def best(self, results: list[dict[str, Any]]) -> dict[str, Any]:
-        """The first seed's result of the method that does best on validation data, on average over the seeds."""
+        """The first seed's result of the method that does best on validation data, on average over the seeds.
+
+        A training from scratch is what the others are held against, and is left only where there is no other.
+        """
+        from basestone.adaptation.methods import FRESH
 
         def score(name: str) -> float:
             mine = [result["validation"] for result in results if result["method"] == name]
@@ -53,7 +57,8 @@ class Trials:
                 return 0.0  # without validation data the recipe's first method is shipped
             return sum(found["accuracy"] if found["accuracy"] is not None else -found["loss"] for found in mine)
 
-        winner = max(self.methods, key=score)
+        inherits = [name for name, section in self.methods.items() if section.kind not in FRESH]
+        winner = max(inherits or self.methods, key=score)
         return next(result for result in results if result["method"] == winner)
 
     def shipped(self, result: dict[str, Any]) -> tuple[nn.Module, dict[str, Any]]:
@@ -139,16 +144,17 @@ class Trials:
         self, folder: Path, method: Section, seed: int, rate: float | None, share: float, *, keep: bool
     ) -> dict[str, Any]:
         from basestone.adaptation.adapted import penalised
-        from basestone.adaptation.methods import METHODS
+        from basestone.adaptation.methods import FRESH, METHODS
         from basestone.adaptation.proof import Watch
         from basestone.models.head import head_of
+        from basestone.tracking.fanout import Labelled
         from basestone.training.loop import fit
         from basestone.training.order import steps_per_epoch
 
         bench, train = self.bench, self.bench.split("train", augmented=True)
         options = _with(bench.section.fit, rate, share, len(train))
         steps = options.max_steps or (options.epochs or 0) * steps_per_epoch(len(train), options.batch_size)
-        model = bench.start(seed)
+        model = bench.start(seed, fresh=method.kind in FRESH)
         untouched = self._logits(model)
         adapted = METHODS.build(method, model, head_of(model), steps)
         at_start = distance(untouched, self._logits(model))
@@ -161,7 +167,7 @@ class Trials:
             options,
             seed=seed,
             folder=folder,
-            tracker=bench.corridor.tracker,
+            tracker=Labelled(bench.corridor.tracker, trial=folder.name),
             stage=bench.stage,
             identity=f"{bench.parent.digest}-{method.model_dump_json()}-{seed}",
             hook=adapted.hook,

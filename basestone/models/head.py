@@ -30,3 +30,8 @@ def start_from(module: nn.Module, path: Path, *, keep_head: bool) -> None:
         ArtifactError: the file does not hold exactly the rest of the model.
     """
     load_weights(module, path, leave=None if keep_head else head_of(module))
+
+
+def with_body_of(module: nn.Module, path: Path) -> None:
+    """Fills all but the head of ``module`` with the weights in ``path``, those of another task's model."""
+    load_weights(module, path, leave=head_of(module))

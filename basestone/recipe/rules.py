@@ -34,17 +34,22 @@ def broken_rules(recipe: Recipe, raw: dict[str, Any]) -> Iterator[Fault]:
     yield from _order(raw)
     data: DataOptions | TextData | None = getattr(recipe, "data", None)
     if data is not None:
-        yield from _files(data, raw)
+        yield from _files(data, raw, "data")
+        if _option(getattr(data, "tokenizer", None), "kind") == "shared":
+            yield Fault(path="data.tokenizer.kind", message="'shared' is for data of a stage's own. Choose another.")
     for name, stage in recipe.stages.items():
         path = f"stages.{name}"
-        if isinstance(stage, Pretrain):
+        if name == "prepare" or name.endswith(".data"):
+            yield Fault(path=path, message=f"'{name}' is the name of a folder of prepared data. Choose another name.")
+        if isinstance(stage, Pretrain | Adapt):
             yield from _warmup(stage, path)
-            if data is not None:
-                yield from _fitting(recipe, stage, data, path)
-                yield from _sides(stage, data, path)
-                yield from _early_stop(stage, data, path)
+            if stage.data is not None:
+                yield from _files(stage.data, raw, f"{path}.data")
+        if isinstance(stage, Pretrain) and (own := stage.data or data) is not None:
+            yield from _fitting(recipe, stage, own, path)
+            yield from _sides(stage, own, path)
+            yield from _early_stop(stage, own, path)
         if isinstance(stage, Adapt):
-            yield from _warmup(stage, path)
             yield from _reference(raw, name, "parent", stage.parent, *MODELS)
         if isinstance(stage, Audit):
             yield from _answers(recipe, name, stage)
@@ -187,17 +192,17 @@ def _early_stop(stage: Pretrain, data: DataOptions | TextData, path: str) -> Ite
         )
 
 
-def _files(data: DataOptions | TextData, raw: dict[str, Any]) -> Iterator[Fault]:
+def _files(data: DataOptions | TextData, raw: dict[str, Any], path: str) -> Iterator[Fault]:
     """Data that are named must be there. A path with a variable that is not set has its own fault already."""
     files: dict[str, str] = _option(data.source, "files") or {}
     if hasattr(data.source, "files") and "train" not in files:
-        yield Fault(path="data.source.files", message="must name the files of the split 'train'. Add: train: PATH")
+        yield Fault(path=f"{path}.source.files", message="must name the files of the split 'train'. Add: train: PATH")
     for split, pattern in files.items():
         if "${" not in pattern and not glob.glob(pattern):  # noqa: PTH207 (Path.glob takes no absolute pattern)
-            yield _absent(f"data.source.files.{split}", "a file, or a pattern that finds one", pattern, raw)
+            yield _absent(f"{path}.source.files.{split}", "a file, or a pattern that finds one", pattern, raw)
     root = _option(data.source, "root")
     if root is not None and "${" not in root and not Path(root).is_dir():
-        yield _absent("data.source.root", "a folder", root, raw)
+        yield _absent(f"{path}.source.root", "a folder", root, raw)
 
 
 def _absent(path: str, what: str, found: str, raw: dict[str, Any]) -> Fault:
@@ -209,6 +214,6 @@ def _absent(path: str, what: str, found: str, raw: dict[str, Any]) -> Fault:
     return Fault(path=path, message=f"must be {what}, and '{found}' is not there.{cause}")
 
 
-def _option(section: Section, name: str) -> Any:
+def _option(section: Section | None, name: str) -> Any:
     """An option that only some kinds have."""
     return getattr(section, name, None)

@@ -53,10 +53,18 @@ def data_kind(value: Any) -> Literal["images", "text"]:
     return "text" if isinstance(value, TextData) or (isinstance(value, dict) and "tokenizer" in value) else "images"
 
 
+DataSection = Annotated[
+    Annotated[DataOptions, Tag("images")] | Annotated[TextData, Tag("text")],
+    Discriminator(data_kind),
+    Field(json_schema_extra={"branches": {"images": "#/$defs/DataOptions", "text": "#/$defs/TextData"}}),
+]
+
+
 class Pretrain(Strict):
     """Train a model from its initialisation."""
 
     kind: Literal["pretrain"] = "pretrain"
+    data: DataSection | None = Field(default=None, description="Data of this stage's own; None: the recipe's.")
     model: ModelSection
     init: InitSection = Field(default={"kind": "default"}, validate_default=True)  # of the union's own class
     objective: ObjectiveSection = Field(default={"kind": "cross_entropy"}, validate_default=True)
@@ -73,6 +81,7 @@ class Adapt(Strict):
 
     kind: Literal["adapt"] = "adapt"
     parent: str | None = Field(default=None, description="The stage whose model is adapted; None: the last model.")
+    data: DataSection | None = Field(default=None, description="Data of this stage's own; None: the recipe's.")
     methods: Annotated[list[MethodSection], Field(min_length=1)] = Field(
         default=[{"kind": "full"}], validate_default=True
     )
@@ -153,9 +162,6 @@ class Report(Strict):
     language: Literal["en", "zh"] = Field(default="en", description="The language in which the page opens.")
 
 
-DataSection = Annotated[
-    Annotated[DataOptions, Tag("images")] | Annotated[TextData, Tag("text")], Discriminator(data_kind)
-]
 StageSection = Annotated[Pretrain | Adapt | Compress | Audit | Report, Field(discriminator="kind")]
 
 
@@ -166,9 +172,7 @@ class Recipe(Strict):
     name: Name
     task: Literal["image_classification", "text_classification", "language_modelling"]
     seed: NaturalInt = 0
-    data: DataSection = Field(
-        json_schema_extra={"branches": {"images": "#/$defs/DataOptions", "text": "#/$defs/TextData"}}
-    )
+    data: DataSection
     stages: dict[Name, StageSection]
     tracking: list[TrackerSection] = Field(default=[])
 

@@ -122,7 +122,8 @@ def _limitations(view: ReportView) -> Iterator[str]:
 
 def _dataset(view: ReportView) -> dict[str, Any]:
     name = source_text(view) or "dataset"
-    prepared = next((manifest for manifest in view.manifests.values() if manifest.kind == "prepare"), None)
+    parents = (view.manifests[stage] for stage in view.manifests[view.audit].parents)
+    prepared = next((manifest for manifest in parents if manifest.kind == "prepare"), None)
     counts = {f"basestone:samples:{split}": str(row["count"]) for split, row in view.card.get("splits", {}).items()}
     component: dict[str, Any] = {
         "type": "data",

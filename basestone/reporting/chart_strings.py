@@ -32,6 +32,17 @@ CHARTS: dict[str, tuple[str, str]] = {
         "旁注训练参数量、单次训练时间，以及与 {first} 的差值及其对样本与种子的单侧 95% 置信界。"
         "灰色表示在准确率与训练参数量上同时被超过。",
     ),
+    "chart_transfer": ("A chain of tasks", "任务链"),
+    "chart_transfer_note": (
+        "Test accuracy of every task after every stage that came later: its own head, unchanged, on the body as that "
+        "stage left it. Along the diagonal, each task just after it was trained.",
+        "各任务在其后每一阶段之后的测试准确率：任务自身的头保持不变，主干取该阶段结束时的状态。对角线为任务刚训练完时。",
+    ),
+    "after_stage": ("after stage", "阶段之后"),
+    "task_of": ("task of", "任务"),
+    "transfer": ("Transfer and forgetting", "迁移与遗忘"),
+    "gain_of": ("{stage}, against training from scratch", "{stage}：相对从零训练"),
+    "kept_of": ("{task} after {stage}", "{stage} 之后的 {task}"),
     "trained": ("trained", "个训练参数"),
     "chart_candidates": ("Ways to run the model", "模型的运行方式"),
     "chart_candidates_note": (

@@ -10,6 +10,7 @@ from typing import Any
 from basestone.reporting.candidate_charts import candidate_words
 from basestone.reporting.numbers import DASH, count, duration, quantity
 from basestone.reporting.strings import LANGUAGES, Text, both, say
+from basestone.reporting.transfer_charts import transfer_words
 from basestone.reporting.view import ReportView
 
 SPLITS = ("train", "validation", "test")
@@ -60,7 +61,7 @@ def dataset_facts(view: ReportView) -> list[Fact]:
 
 def source_text(view: ReportView) -> str:
     """The data's source on one line; of a path only the file's name, as folders say where someone lives."""
-    return section_text(_without_folders(view.recipe.get("data", {}).get("source", {})))
+    return section_text(_without_folders(view.card.get("options", {}).get("source", {})))
 
 
 def split_table(view: ReportView) -> SplitTable | None:
@@ -202,5 +203,7 @@ def all_facts(view: ReportView) -> Iterator[tuple[str, list[Fact]]]:
     yield "training", training_facts(view)
     if compressed := compression_facts(view):
         yield "compression", compressed
+    if transferred := [Fact(label, value) for label, value in transfer_words(view.chain, view.manifests)]:
+        yield "transfer", transferred
     yield "cost", cost_facts(view)
     yield "environment", environment_facts(view)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from basestone.core.evidence import RecordsMissing
-from basestone.reporting import candidate_charts, charts, method_charts, sample_charts
+from basestone.reporting import candidate_charts, charts, method_charts, sample_charts, transfer_charts
 from basestone.reporting.numbers import duration
 from basestone.reporting.strings import LANGUAGES, Language, Text, join, say
 from basestone.reporting.view import ReportView
@@ -29,7 +29,7 @@ class Figure:
 
 def figures(view: ReportView) -> list[Figure]:
     """The charts of a run, in the order of the page."""
-    makers = (intervals, learning, methods, candidates, confusion, reliability, robustness, latency, stages)
+    makers = (intervals, learning, methods, transfer, candidates, confusion, reliability, robustness, latency, stages)
     return [figure for maker in makers for figure in _unless_missing(maker, view)]
 
 
@@ -62,7 +62,13 @@ def intervals(view: ReportView) -> Figure | None:
 
 def learning(view: ReportView) -> Figure | None:
     """Loss and accuracy by step of the audited model's training."""
-    events = [event for event in view.events if event.get("stage", view.subject) == view.subject]
+    made = view.manifests[view.subject].facts
+    trial = (None, f"{made['method']}-{made['seed']}") if "method" in made else (None,)  # of several, the one it left
+    events = [
+        event
+        for event in view.events
+        if event.get("stage", view.subject) == view.subject and event.get("trial") in trial
+    ]
     events = _latest([event for event in events if event["event"] in ("step", "validation")])
     if len(events) < 2:
         return None
@@ -76,6 +82,17 @@ def methods(view: ReportView) -> Figure | None:
     shipped, first = view.manifests[view.subject].facts.get("method"), next(iter(view.methods["methods"]))
     note = say("chart_methods_note", first=first, seeds=len({trial["seed"] for trial in view.methods["trials"]}))
     return _figure("methods", note, lambda language: method_charts.methods_chart(view.methods, shipped, language))
+
+
+def transfer(view: ReportView) -> Figure | None:
+    """Every task of a chain after every later stage."""
+    if not any(found.get("earlier") for found in view.chain.values()):
+        return None
+
+    def draw(language: Language) -> str:
+        return transfer_charts.transfer_chart(view.chain, view.manifests, language)
+
+    return _figure("transfer", say("chart_transfer_note"), draw)
 
 
 def candidates(view: ReportView) -> Figure | None:

@@ -11,6 +11,7 @@ from basestone.reporting.numbers import count, duration
 from basestone.reporting.strings import Language
 from basestone.reporting.svg import INK, MUTED, SERIES, named_axis, to_svg, word
 
+PLOT, WORDS = 280, 400  # pixels: of the axis, and of the words to the right of it
 Trials = Sequence[Mapping[str, Any]]
 
 
@@ -35,8 +36,8 @@ def methods_chart(compared: Mapping[str, Any], shipped: str | None, language: La
     ]
     values = [row["accuracy"] for row in [*seeds, *means]]
     room = max(max(values) - min(values), 0.01)
-    scale = alt.Scale(domain=[min(values) - 0.1 * room, max(values) + 1.3 * room], nice=False, zero=False)
-    x = alt.X("accuracy:Q", scale=scale, title=word("accuracy", language), axis=alt.Axis(format=".1%", tickCount=6))
+    scale = alt.Scale(domain=[min(values) - 0.1 * room, max(values) + 0.1 * room], range=[0, PLOT], nice=False)
+    x = alt.X("accuracy:Q", scale=scale, title=word("accuracy", language), axis=alt.Axis(format=".1%", tickCount=5))
     labels = [("★ " if name == shipped else "") + name for name in names]
     y = alt.Y("place:O", title=None, axis=named_axis(labels, 110, ticks=False))
     small = alt.Chart(alt.Data(values=seeds)).mark_tick(color=MUTED, thickness=1.5).encode(x=x, y=y)
@@ -44,8 +45,8 @@ def methods_chart(compared: Mapping[str, Any], shipped: str | None, language: La
     large = base.mark_point(filled=True, size=75, opacity=1).encode(
         color=alt.Color("kind:N", scale=alt.Scale(domain=kinds, range=[SERIES[0], MUTED]), title=None)
     )
-    words = base.mark_text(align="left", dx=12, color=INK).encode(text="words:N")
-    chart = alt.layer(small, large, words).properties(width=520, height=32 * len(names))
+    words = base.mark_text(align="left", color=INK).encode(text="words:N", x=alt.value(PLOT + 14))
+    chart = alt.layer(small, large, words).properties(width=PLOT + WORDS, height=32 * len(names))
     return to_svg(chart, f"methods-{language}", word("chart_methods", language))
 
 

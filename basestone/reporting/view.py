@@ -13,7 +13,6 @@ from typing import Any
 from ruamel.yaml import YAML
 
 from basestone.core.artifact import Manifest, read_json
-from basestone.core.document import as_mapping
 from basestone.core.errors import ArtifactError
 from basestone.core.evidence import Records
 from basestone.core.run import RunFolder
@@ -81,7 +80,7 @@ class ReportView:
     """A run, as its report shows it. ``subject`` is the stage of the audited model; stages are in order of need.
 
     ``candidates``: the ways of running a compressed model that were tried, ``methods``: those by which a model was
-    adapted; both are empty for any other.
+    adapted; both are empty for any other. ``chain``: ``comparison.json`` of every adaptation on the way to the subject.
     ``forecast`` holds rows ``{"name", "forecast", "actual", "unit", "held"}`` (``name`` a string or {en, zh}).
     """
 
@@ -103,6 +102,7 @@ class ReportView:
     model: Mapping[str, Any]
     candidates: Mapping[str, Any]
     methods: Mapping[str, Any]
+    chain: Mapping[str, Mapping[str, Any]]
     manifests: Mapping[str, Manifest]
     events: Sequence[Mapping[str, Any]]
     records: Records
@@ -141,7 +141,7 @@ def read_view(
     verdicts = run.verdicts(audit)
     subject = verdicts["subject"]["stage"]
     recipe = read_recipe(run.recipe)
-    prepared = next((stage for stage, manifest in manifests.items() if manifest.kind == PREPARE), None)
+    prepared = next((stage for stage in manifests[audit].parents if manifests[stage].kind == PREPARE), None)
     card = read_json(run.stage(prepared) / "card.json") if prepared else {}
     names = tuple(str(name) for name in card.get("spec", {}).get("class_names", ()))
     records = run.records(audit)
@@ -164,13 +164,18 @@ def read_view(
         model=_if_there(run.stage(subject) / "model.json"),
         candidates=_if_there(run.stage(subject) / "candidates.json"),
         methods=_if_there(run.stage(subject) / "comparison.json"),
+        chain={
+            stage: read_json(run.stage(stage) / "comparison.json")
+            for stage, manifest in manifests.items()
+            if manifest.kind == "adapt"
+        },
         manifests=manifests,
         events=tuple(run.read_events()),
         records=records,
         facts=read_json(run.stage(audit) / "facts.json"),
         samples=tuple(_sample(sample, names) for sample in samples),
         forecast=tuple(forecast),
-        sensitive=bool(as_mapping(recipe.get("data")).get("sensitive", False)),
+        sensitive=bool(card.get("options", {}).get("sensitive", False)),
     )
 
 

@@ -44,3 +44,18 @@ class Fanout:
                     f"{type(error).__name__}: {error}",
                     file=sys.stderr,
                 )
+
+
+class Labelled:
+    """Passes events on with labels of their own, such as which of several trainings they are of."""
+
+    def __init__(self, tracker: Tracker, **labels: str) -> None:
+        """``tracker`` stays open when this is closed."""
+        self._tracker, self._labels = tracker, labels
+
+    def log(self, event: Mapping[str, Any]) -> None:
+        """One event, labelled."""
+        self._tracker.log({**event, **self._labels})
+
+    def close(self) -> None:
+        """Nothing: the tracker is someone else's."""

@@ -36,7 +36,8 @@ class ProgressTracker:
         elif kind == "validation":
             self._keep(event, {"accuracy": "accuracy"})
         if kind == "progress":
-            self._progress(event["stage"], event["done"], event["total"], event["unit"])
+            stage = " ".join(filter(None, (event["stage"], event.get("trial"))))
+            self._progress(stage, event["done"], event["total"], event["unit"])
         elif kind == "stage":
             self._stage(event)
         elif kind == "warning":

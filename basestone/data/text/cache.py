@@ -26,7 +26,7 @@ from basestone.data.cache import GROUP, Progress
 from basestone.data.classes import checked_label, numbered
 from basestone.data.folders import fill, is_whole
 from basestone.data.text.contract import TextRow, TextSource
-from basestone.data.text.tokenizers import TOKENIZERS
+from basestone.data.text.tokenizers import TOKENIZERS, tokenizer_identity
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -103,7 +103,7 @@ def open_texts(cache_root: Path, key: str) -> Texts:
 def cut(texts: Texts, train: Positions, section: Section, cache_root: Path, progress: Progress | None) -> Tokens:
     """The tokens of all documents, by a tokenizer that was trained on those at ``train`` alone."""
     hashes = texts.columns["sha256"][train].tolist()
-    key = digest_of({"format": FORMAT, "texts": texts.key, "train": hashes, "tokenizer": section.model_dump()})
+    key = digest_of({"format": FORMAT, "texts": texts.key, "train": hashes, "tokenizer": tokenizer_identity(section)})
     if not is_whole(cache_root, key):
         make = TOKENIZERS.build(section)
         fill(

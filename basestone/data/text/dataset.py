@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from basestone.core.artifact import read_json, write_json
+from basestone.core.artifact import read_json, write_json, write_text
 from basestone.core.contracts import View
 from basestone.core.errors import DataError, UsageError
 from basestone.core.evidence import write_records
@@ -17,6 +18,7 @@ from basestone.core.seed import derive
 from basestone.core.spec import TextSpec
 from basestone.data.cache import Progress
 from basestone.data.card import dataset_card
+from basestone.data.classes import regrouped
 from basestone.data.duplicates import Copies
 from basestone.data.readers.contract import SPLITS
 from basestone.data.split import all_classes_in_train, divide, limited
@@ -37,6 +39,9 @@ def prepare_text(
     """See ``basestone.data.dataset.prepare``; the tokenizer is trained on the train split alone."""
     source = TEXT_SOURCES.build(options.source)
     texts = read_texts(source, options.groups, cache_root, progress)
+    if options.classes is not None:
+        names, columns = regrouped(texts.columns, texts.class_names, options.classes)
+        texts = replace(texts, class_names=names, columns=columns)
     divided = _divided(texts, options, derive(seed, "data"))
     splits = divided
     if options.deduplicate != "keep":
@@ -57,6 +62,7 @@ def prepare_text(
         dropped={name: len(divided[name]) - len(splits[name]) for name in splits},
     )
     card |= {"tokens": tokens.key, "tokenizer": _described(texts, tokens, splits)}
+    write_text(folder / "tokenizer.json", tokens.tokenizer.to_str(pretty=True))
     write_records(folder / "samples.parquet", samples_table(texts, splits))
     write_records(folder / "duplicates.parquet", duplicates_table(copies, splits))
     write_json(folder / "card.json", card)

@@ -8,7 +8,7 @@ from annotated_types import Interval
 from pydantic import Field
 
 from basestone.core.registry import PositiveInt, Section, Strict
-from basestone.data.options import SplitOptions
+from basestone.data.options import Classes, SplitOptions
 from basestone.data.readers.contract import SplitName
 from basestone.data.text.sources import TEXT_SOURCES
 from basestone.data.text.tokenizers import TOKENIZERS
@@ -39,6 +39,7 @@ class TextData(Strict):
     end_of_document: bool = Field(default=True, description="In a stream, an end token after every document.")
     sensitive: bool = Field(default=False, description="Reports name documents by their row and show no text.")
     groups: list[str] = Field(default=[], description="Columns that travel with every document, for fairness.")
+    classes: Classes | None = None
     split: TextSplitOptions = TextSplitOptions()
     limit: dict[SplitName, PositiveInt] = Field(
         default={}, description="Keep this many documents of a split, stratified."

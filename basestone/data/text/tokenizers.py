@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Protocol
 
 from annotated_types import Interval
 
-from basestone.core.errors import DataError
-from basestone.core.registry import Registry
+from basestone.core.artifact import file_digest
+from basestone.core.errors import DataError, UsageError
+from basestone.core.registry import Registry, Section
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -122,9 +123,28 @@ def pretrained(*, path: str, revision: str | None = None) -> TokenizerMaker:
     return make
 
 
+def shared() -> TokenizerMaker:
+    """For a stage's own data: the tokenizer of the recipe's data, which the stage's parent has learned to read."""
+    raise UsageError("The tokenizer 'shared' is for data of a stage's own; the recipe's data have to choose one.")
+
+
 TOKENIZERS: Registry[TokenizerMaker] = Registry(
-    "tokenizer", {"byte_bpe": byte_bpe, "wordpiece": wordpiece, "characters": characters, "pretrained": pretrained}
+    "tokenizer",
+    {
+        "byte_bpe": byte_bpe,
+        "wordpiece": wordpiece,
+        "characters": characters,
+        "pretrained": pretrained,
+        "shared": shared,
+    },
 )
+
+
+def tokenizer_identity(section: Section) -> dict[str, Any]:
+    """What the tokens depend on, as JSON: of a local file its content, never its path."""
+    told = section.model_dump(mode="json")
+    file = Path(told.get("path", "")) / "tokenizer.json"
+    return {"kind": section.kind, "sha256": file_digest(file)} if "path" in told and file.is_file() else told
 
 
 @dataclass(frozen=True, kw_only=True)

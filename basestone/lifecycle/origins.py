@@ -1,0 +1,37 @@
+"""Origins: which stage's model a stage works on, and which data. Torch-free: ``check`` asks too."""
+
+from __future__ import annotations
+
+from basestone.data.options import DataOptions
+from basestone.data.text.options import TextData
+from basestone.recipe.schema import Adapt, Compress, Pretrain, Recipe
+
+PREPARE = "prepare"
+
+
+def model_of(recipe: Recipe, stage: str, named: str | None) -> str:
+    """The stage whose model ``stage`` works on: the one that is named, else the last one before it that leaves one.
+
+    Empty when there is none, which is a fault of its own.
+    """
+    earlier = list(recipe.stages)[: list(recipe.stages).index(stage)]
+    models = [name for name in earlier if isinstance(recipe.stages[name], Pretrain | Adapt | Compress)]
+    return named or (models[-1] if models else "")
+
+
+def prepared_for(recipe: Recipe, stage: str) -> str:
+    """The stage that prepares the data of ``stage``: its own or the recipe's; what trains nothing: its model's."""
+    section = recipe.stages[stage]
+    if isinstance(section, Pretrain | Adapt):
+        return PREPARE if section.data in (None, recipe.data) else f"{stage}.data"
+    named = getattr(section, "parent", None) or getattr(section, "subject", None)
+    return prepared_for(recipe, model_of(recipe, stage, named))
+
+
+def data_of(recipe: Recipe, prepared: str) -> DataOptions | TextData:
+    """The options of what the stage ``prepared`` prepares."""
+    if prepared == PREPARE:
+        return recipe.data
+    section = recipe.stages[prepared.removesuffix(".data")]
+    assert isinstance(section, Pretrain | Adapt) and section.data is not None
+    return section.data
