@@ -55,6 +55,7 @@ def collect(
     session = Session(corridor, section, prepared, subject, folder, origin)
     session.record("plan", lambda session: Fact(_forecast(session, standard)))
     shown = {"generated"} if corridor.recipe.task == "language_modelling" else set[str]()
+    shown |= {"beside", "beside_sizes"} if section.beside else set[str]()
     for name in (name for name in COLLECTORS if name in {*standard.records, *shown}):
         session.record(name, COLLECTORS[name])
 
@@ -125,6 +126,12 @@ class Session:
         from basestone.lifecycle.restore import restore_subject
 
         return restore_subject(self.corridor.folder, self.parent.stage, self.section)
+
+    def other_subject(self, stage: str) -> Subject:
+        """The model of another stage, in the audit's own arithmetic."""
+        from basestone.lifecycle.restore import restore_subject
+
+        return restore_subject(self.corridor.folder, stage, self.section)
 
     def split(self, name: str) -> Any:
         """One split of the prepared data, as the model reads it, without augmentation."""

@@ -74,11 +74,9 @@ def clean_train(session: Session) -> Mapping[str, Any]:
 
 def parent_test(session: Session) -> Mapping[str, Any]:
     """The predictions of the model that a compressed one was made from, on the samples that ``clean_test`` holds."""
-    from basestone.lifecycle.restore import restore_subject
-
     if session.origin is None:
         raise ArtifactError("a parent is compared with a model that was compressed, and this one was not")
-    parent = restore_subject(session.corridor.folder, session.origin.stage, session.section)
+    parent = session.other_subject(session.origin.stage)
     recorded = Records(session.folder).table("clean_test")["index"].copy()  # a table's columns cannot be written to
     return _predicted(session, parent, "test", recorded, "parent's test images")
 
@@ -101,22 +99,84 @@ def corrupted(session: Session) -> Mapping[str, Any]:
 
 def language_test(session: Session) -> Mapping[str, Any]:
     """Nats of every test document, the model's and those of a model that only counts bytes."""
-    import numpy as np
-
-    from basestone.measures.language import baseline_nats, collect_language
+    from basestone.measures.language import baseline_nats
 
     stream, train = session.split("test"), session.split("train")
     texts = [text.encode() for text in stream.texts()]
+    found = _document_nats(session, session.subject, "test blocks")
+    return {
+        **found,
+        "bytes": [len(text) for text in texts],
+        "baseline_nats": baseline_nats("".join(train.texts()).encode(), texts),
+    }
+
+
+def _document_nats(session: Session, subject: Subject, unit: str) -> Mapping[str, Any]:
+    from basestone.measures.language import collect_language
+
+    stream = session.split("test")
     return collect_language(
-        session.subject,
+        subject,
         stream.batch,
         len(stream),
         stream.documents,
-        np.array([len(text) for text in texts]),
-        baseline_nats("".join(train.texts()).encode(), texts),
+        stream.num_documents,
         batch_size=session.section.batch_size,
-        progress=session.progress("test blocks"),
+        progress=session.progress(unit),
     )
+
+
+def beside(session: Session) -> Mapping[str, Any]:
+    """What others make of the same test samples: right or wrong, or nats of a document."""
+    others = session.section.beside
+    if session.corridor.recipe.task == "language_modelling":
+        own = Records(session.folder).table("language_test")
+        columns = {name: _document_nats(session, session.other_subject(name), f"{name}'s blocks") for name in others}
+        found = {name: column["nats"] for name, column in columns.items()}
+        return {
+            "index": own["index"],
+            "bytes": own["bytes"],
+            "own": own["nats"],
+            **found,
+            "Kneser–Ney": own["baseline_nats"],
+        }
+    own = Records(session.folder).table("clean_test")
+    right = {name: _right(session, name, own) for name in others}
+    return {"index": own["index"], "own": (own["prediction"] == own["label"]).astype(int), **right}
+
+
+def _right(session: Session, name: str, own: Mapping[str, NDArray[Any]]) -> NDArray[np.int64]:
+    """Which samples of ``clean_test`` another stage's model, or the baseline, gets right."""
+    if name == "tfidf":
+        predicted = _tfidf(session, own["index"])
+    else:
+        positions = own["index"].copy()
+        found = _predicted(session, session.other_subject(name), "test", positions, f"{name}'s samples")
+        predicted = found["prediction"]
+    return (predicted == own["label"]).astype(int)
+
+
+def _tfidf(session: Session, positions: NDArray[np.int64]) -> NDArray[np.int64]:
+    from basestone.measures.baselines import tfidf_logistic
+
+    train, test = session.split("train"), session.split("test")
+    everything = session.positions(len(train), None, "tfidf")
+    return tfidf_logistic(
+        train.texts(everything), train.targets, test.texts(positions), seed=session.corridor.recipe.seed
+    )
+
+
+def beside_sizes(session: Session) -> Fact:
+    """Parameters of the audited model and of the stages beside it."""
+    from basestone.lifecycle.restore import built
+    from basestone.models.model import describe
+
+    def parameters(stage: str) -> int:
+        model = built(read_json(session.corridor.folder.stage(stage) / "model.json"))
+        return describe(model, session.one_sample().shape[1:]).parameters
+
+    stages = {"own": session.parent.stage} | {name: name for name in session.section.beside if name != "tfidf"}
+    return Fact({name: parameters(stage) for name, stage in stages.items()})
 
 
 def duplicates(session: Session) -> Mapping[str, Any]:
@@ -195,4 +255,6 @@ COLLECTORS: dict[str, Collector] = {
     "latency": latency,
     "inference_cost": inference_cost,
     "corrupted": corrupted,
+    "beside": beside,
+    "beside_sizes": beside_sizes,
 }

@@ -44,7 +44,8 @@ def write_report(corridor: Corridor, audit: str, language: Literal["en", "zh"]) 
 
     run = corridor.folder
     samples, forecast = telling(corridor, audit), scored_forecast(run, audit)
-    view = read_view(run, audit, samples=samples, language=language, forecast=forecast)
+    beside = judged_beside(run, audit)
+    view = read_view(run, audit, samples=samples, language=language, forecast=forecast, beside=beside)
     write_text(run.report / "index.html", render(view))
     write_json(run.report / "bom.cdx.json", build_bom(view))
     write_text(run.report / "MODEL_CARD.md", build_card(view))
@@ -88,3 +89,15 @@ def scored_forecast(run: RunFolder, audit: str) -> list[dict[str, Any]]:
     if "plan" not in facts:
         return []
     return scored_rows(facts["plan"], score_forecast(facts["plan"], run.verdicts(audit), facts["timing"]))
+
+
+def judged_beside(run: RunFolder, audit: str) -> list[dict[str, Any]]:
+    """The audited model and those beside it, from their records; nothing where none were asked for."""
+    from basestone.measures.beside import beside_rows
+
+    sizes = read_json(run.stage(audit) / "facts.json").get("beside_sizes", {})
+    try:
+        rows = beside_rows(run.records(audit))
+    except RecordsMissing:
+        return []
+    return [row | {"parameters": sizes.get(row["name"])} for row in rows]

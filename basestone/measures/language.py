@@ -27,18 +27,16 @@ def collect_language(
     blocks: Blocks,
     count: int,
     documents: Callable[[NDArray[np.int64]], NDArray[np.int64]],
-    num_bytes: NDArray[np.int64],
-    baseline: NDArray[np.float64],
+    num_documents: int,
     *,
     batch_size: int,
     progress: Progress | None = None,
 ) -> Columns:
-    """The columns of ``language_test``: a row a document.
+    """A row a document: how many tokens it has and what they cost.
 
-    ``blocks`` reads some of ``count`` blocks; ``documents`` says which document each target is of (−1: none);
-    ``num_bytes`` and ``baseline`` (nats of the baseline) have an entry a document.
+    ``blocks`` reads some of ``count`` blocks; ``documents`` says which document each target is of (−1: none).
     """
-    nats, tokens = np.zeros(len(num_bytes)), np.zeros(len(num_bytes), np.int64)
+    nats, tokens = np.zeros(num_documents), np.zeros(num_documents, np.int64)
     for part in batches(np.arange(count), batch_size, progress):
         found, _ = _block_nats(subject, blocks(part))
         place = documents(part)
@@ -46,11 +44,9 @@ def collect_language(
         np.add.at(nats, place[held], found.numpy()[:, : place.shape[1]][held])
         np.add.at(tokens, place[held], 1)
     return {
-        "index": np.arange(len(num_bytes)),
+        "index": np.arange(num_documents),
         "tokens": tokens,
-        "bytes": num_bytes.astype(np.int64),
         "nats": nats,
-        "baseline_nats": baseline,
     }
 
 

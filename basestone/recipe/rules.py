@@ -53,6 +53,7 @@ def broken_rules(recipe: Recipe, raw: dict[str, Any]) -> Iterator[Fault]:
             yield from _reference(raw, name, "parent", stage.parent, *MODELS)
         if isinstance(stage, Audit):
             yield from _answers(recipe, name, stage)
+            yield from _beside(raw, name, stage, getattr(recipe, "task", None))
             yield from _reference(raw, name, "subject", stage.subject, *MODELS)
         if isinstance(stage, Compress):
             yield from _reference(raw, name, "parent", stage.parent, *MODELS)
@@ -136,6 +137,14 @@ def _answers(recipe: Recipe, name: str, stage: Audit) -> Iterator[Fault]:
             path=f"stages.{name}",
             message="needs a model that answers, and 'masked_lm' trains one that fills gaps. Add an adapt stage.",
         )
+
+
+def _beside(raw: dict[str, Any], name: str, stage: Audit, task: str | None) -> Iterator[Fault]:
+    for place, other in enumerate(stage.beside):
+        if other != "tfidf":
+            yield from _reference(raw, name, f"beside.{place}", other, *MODELS)
+        elif task != "text_classification":
+            yield Fault(path=f"stages.{name}.beside.{place}", message="'tfidf' tells classes of text apart. Drop it.")
 
 
 def _compression(stage: Compress, path: str) -> Iterator[Fault]:

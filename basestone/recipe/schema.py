@@ -148,6 +148,10 @@ class Audit(Strict):
         default={}, description="Thresholds by clause, e.g. {GEN-1: 0.9}; by criterion where a clause has several."
     )
     waive: list[Waiver] = Field(default=[])
+    beside: list[str] = Field(
+        default=[],
+        description="Earlier stages, or 'tfidf', that answer the same test samples and stand beside it in the report.",
+    )
     samples: SampleSizes = SampleSizes()
     batch_size: PositiveInt = 250
     precision: Literal["fp32", "bf16"] = Field(default="fp32", description="The arithmetic in which it is judged.")

@@ -32,6 +32,16 @@ CHARTS: dict[str, tuple[str, str]] = {
         "旁注训练参数量、单次训练时间，以及与 {first} 的差值及其对样本与种子的单侧 95% 置信界。"
         "灰色表示在准确率与训练参数量上同时被超过。",
     ),
+    "beside": ("Beside others", "与其他模型对照"),
+    "beside_lead": (
+        "The same test samples, answered by others; differences are to the audited model, sample by sample, with "
+        "one-sided 95 % bounds.",
+        "在同一批测试样本上与其他模型对照；差值相对于被审计模型，逐样本配对，附单侧 95% 置信界。",
+    ),
+    "beside_difference": ("Difference", "差值"),
+    "bits_per_byte": ("Bits per byte", "比特/字节"),
+    "parameters": ("Parameters", "参数量"),
+    "tfidf": ("TF-IDF and logistic regression", "TF-IDF 与逻辑回归"),
     "chart_transfer": ("A chain of tasks", "任务链"),
     "chart_transfer_note": (
         "Test accuracy of every task after every stage that came later: its own head, unchanged, on the body as that "

@@ -7,6 +7,7 @@ and Jinja2 escapes whatever came from the user.
 from __future__ import annotations
 
 import base64
+from collections.abc import Mapping
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -14,7 +15,7 @@ from markupsafe import Markup
 
 from basestone.reporting.facts import all_facts, dataset_facts, split_table
 from basestone.reporting.figures import figures
-from basestone.reporting.numbers import DASH, quantity
+from basestone.reporting.numbers import DASH, count, quantity
 from basestone.reporting.strings import LANGUAGES, Text, both, say
 from basestone.reporting.verification import ATTESTATION
 from basestone.reporting.view import CriterionView, ReportView, Sample
@@ -41,6 +42,7 @@ def render(view: ReportView) -> str:
         counts=_counts(view),
         rows=[(clause, [_criterion(one) for one in clause.criteria]) for clause in view.clauses],
         figures=[(figure, {lang: Markup(svg) for lang, svg in figure.svg.items()}) for figure in figures(view)],
+        beside=[_beside(row, view.subject) for row in view.beside],
         samples=_samples(view),
         generated={} if view.sensitive else view.facts.get("generated", {}),
         dataset=dataset_facts(view),
@@ -131,6 +133,21 @@ def _samples(view: ReportView) -> list[tuple[str, list[tuple[Sample, str | None]
 
 def _data_uri(png: bytes | None) -> str | None:
     return None if png is None else f"data:image/png;base64,{base64.b64encode(png).decode()}"
+
+
+def _beside(row: Mapping[str, Any], subject: str) -> dict[str, Any]:
+    """A row of the table: accuracies as shares of a hundred, bits as they are; a difference where there is one."""
+    form, signed = ("{:.2%}", "{:+.2%}") if row["unit"] == "accuracy" else ("{:.3f}", "{:+.3f}")
+    gap, parameters = row.get("difference"), row["parameters"]
+    return {
+        "name": say("tfidf") if row["name"] == "tfidf" else both(subject if row["name"] == "own" else row["name"]),
+        "unit": say("accuracy") if row["unit"] == "accuracy" else say("bits_per_byte"),
+        "value": form.format(row["value"]),
+        "bounds": " … ".join(form.format(row[side]) for side in ("lower", "upper")),
+        "difference": signed.format(gap["value"]) if gap else DASH,
+        "between": " … ".join(signed.format(gap[side]) for side in ("lower", "upper")) if gap else "",
+        "parameters": DASH if parameters is None else count(parameters),
+    }
 
 
 def _forecast(row: Any) -> dict[str, Any]:

@@ -81,6 +81,7 @@ class ReportView:
 
     ``candidates``: the ways of running a compressed model that were tried, ``methods``: those by which a model was
     adapted; both are empty for any other. ``chain``: ``comparison.json`` of every adaptation on the way to the subject.
+    ``beside``: rows of ``measures.beside``, each with its ``parameters`` (None: it has none to count).
     ``forecast`` holds rows ``{"name", "forecast", "actual", "unit", "held"}`` (``name`` a string or {en, zh}).
     """
 
@@ -109,6 +110,7 @@ class ReportView:
     facts: Mapping[str, Any]
     samples: tuple[Sample, ...]
     forecast: tuple[Mapping[str, Any], ...]
+    beside: tuple[Mapping[str, Any], ...] = ()
     sensitive: bool = False
 
     @property
@@ -129,6 +131,7 @@ def read_view(
     samples: Sequence[Mapping[str, Any]] = (),
     language: Language = "en",
     forecast: Sequence[Mapping[str, Any]] = (),
+    beside: Sequence[Mapping[str, Any]] = (),
 ) -> ReportView:
     """Reads what the report of ``audit`` needs.
 
@@ -175,6 +178,7 @@ def read_view(
         facts=read_json(run.stage(audit) / "facts.json"),
         samples=tuple(_sample(sample, names) for sample in samples),
         forecast=tuple(forecast),
+        beside=tuple(beside),
         sensitive=bool(card.get("options", {}).get("sensitive", False)),
     )
 

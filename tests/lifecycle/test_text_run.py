@@ -13,6 +13,7 @@ from basestone.core.errors import ArtifactError, Stopped, UsageError
 from basestone.core.evidence import read_records
 from basestone.lifecycle import trials
 from basestone.lifecycle.check import load_checked
+from basestone.lifecycle.report import judged_beside
 from basestone.lifecycle.restore import restore
 from basestone.lifecycle.run import run
 from basestone.lifecycle.verify import verify
@@ -33,8 +34,15 @@ stages:
     model: {kind: recurrent, width: 32, drop_rate: 0.0}
     objective: {kind: causal_lm}
     fit: {max_steps: 60, batch_size: 32, optimizer: {kind: adamw, lr: 0.01}, schedule: {kind: one_cycle}}
+  other:
+    kind: pretrain
+    model: {kind: recurrent, width: 16, drop_rate: 0.0}
+    objective: {kind: causal_lm}
+    fit: {max_steps: 5, batch_size: 32, optimizer: {kind: adamw, lr: 0.01}, schedule: {kind: one_cycle}}
   audit:
+    subject: pretrain
     profile: foundation-1
+    beside: [other]
     batch_size: 64
     samples: {latency_runs: 299, replay: 64}
     declare: {GEN-1: {bits_per_byte: 5.0}, LAT-1: 0.2, CST-2: {flops: 1e9, memory: 8e9, energy: 50}}
@@ -62,6 +70,7 @@ stages:
     fit: {{max_steps: 40, batch_size: 32, optimizer: {{kind: adamw, lr: 0.005}}, schedule: {{kind: one_cycle}}}}
   audit:
     profile: foundation-1
+    beside: [tfidf]
     samples: {{latency_runs: 299, corruptions: 40}}
     declare: {{GEN-1: 0.8, LAT-1: 0.2, CST-2: {{flops: 1e9, memory: 8e9, energy: 50}}}}
   report: {{language: zh}}
@@ -105,6 +114,24 @@ def test_a_language_model_is_judged_by_bits_per_byte(language):
         assert all(row["verdict"] == "pass" for (clause, _), row in found.items() if clause == name), name
     assert found["SEC-2", "replay"]["value"] == 1.0
     assert not read_json(language.folder.stage("audit") / "facts.json")["failures"]
+
+
+def test_others_stand_beside_a_language_model(language):
+    own, other, counted = judged_beside(language.folder, "audit")
+    measured = language.folder.measurements("audit")["bits_per_byte"]
+    assert own["value"] == pytest.approx(measured["value"])
+    assert counted["value"] == pytest.approx(measured["detail"]["baseline_bits_per_byte"])
+    assert other["name"] == "other" and other["difference"]["lower"] > 0, "trained for 5 steps instead of 60"
+    assert own["parameters"] > other["parameters"] > 0 and counted["parameters"] is None
+    page = language.report.read_text()
+    assert "Beside others" in page and "Kneser–Ney" in page
+
+
+def test_logistic_regression_stands_beside_a_classifier(chinese):
+    own, baseline = judged_beside(chinese.folder, "audit")
+    assert own["value"] == chinese.folder.measurements("audit")["accuracy"]["value"]
+    assert baseline["value"] > 0.9 and own["n"] == baseline["n"]
+    assert "TF-IDF 与逻辑回归" in chinese.report.read_text()
 
 
 @pytest.mark.parametrize("run_name", ["language", "chinese"])

@@ -1,0 +1,45 @@
+"""A model beside others on the same samples, and the baseline that needs no deep network."""
+
+import math
+
+import numpy as np
+import pytest
+
+from basestone.measures.baselines import tfidf_logistic
+from basestone.measures.beside import beside_rows
+from basestone.measures.interval import clopper_pearson
+
+
+def test_accuracies_stand_with_exact_bounds_and_paired_differences(make_records):
+    own, other = np.repeat([1, 1, 0, 0], [70, 10, 5, 15]), np.repeat([1, 0, 1, 0], [70, 10, 5, 15])
+    first, second = beside_rows(make_records(beside={"index": np.arange(100), "own": own, "twin": other}))
+    assert (first["name"], first["unit"], first["value"], first["n"]) == ("own", "accuracy", 0.8, 100)
+    assert "difference" not in first
+    assert (first["lower"], first["upper"]) == (clopper_pearson(80, 100).lower, clopper_pearson(80, 100).upper)
+    assert second["value"] == 0.75
+    gap = second["difference"]
+    assert gap["value"] == pytest.approx(-0.05) and gap["lower"] < -0.05 < gap["upper"]
+    assert gap["upper"] - gap["lower"] < second["upper"] - second["lower"], "pairing removes what both share"
+
+
+def test_nats_become_bits_a_byte_and_less_is_better(make_records):
+    size = np.full(50, 100)
+    nats = np.linspace(90, 110, 50) * math.log(2)  # 100 bits a document of 100 bytes
+    table = {"index": np.arange(50), "bytes": size, "own": nats, "half": nats / 2, "same": nats}
+    own, half, same = beside_rows(make_records(beside=table))
+    assert own["value"] == pytest.approx(1.0) and own["unit"] == "bit/byte"
+    assert half["value"] == pytest.approx(0.5) and half["difference"]["upper"] < 0
+    assert same["difference"] == pytest.approx({"value": 0.0, "lower": 0.0, "upper": 0.0})
+
+
+@pytest.mark.parametrize("words", [(["rain", "wind", "snow"], ["soup", "bread", "rice"]), ("雨风雪", "饭面茶")])
+def test_the_baseline_learns_words_and_letters_and_nothing_from_noise(words):
+    draws = np.random.default_rng(0)
+    space = "" if isinstance(words[0], str) else " "
+    labels = np.arange(240) % 2
+    texts = [space.join(draws.choice(list(words[label]), 4)) for label in labels]
+    found = tfidf_logistic(texts[:160], labels[:160], texts[160:], seed=0)
+    assert (found == labels[160:]).mean() == 1.0
+    noise = draws.permutation(labels)
+    found = tfidf_logistic(texts[:160], noise[:160], texts[160:], seed=0)
+    assert (found == noise[160:]).mean() < 0.75
