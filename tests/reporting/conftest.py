@@ -370,6 +370,7 @@ FACTS = {
     "failures": {"inference_energy": "no energy counter"},
 }
 CARD = {
+    "options": {"source": {"kind": "sklearn_digits"}},
     "source": {"kind": "sklearn_digits"},
     "duplicates": {"checked": 360, "exact": 0, "near": 2},
     "content": "cd" * 32,

@@ -239,8 +239,10 @@ def test_evidence_falls_back_on_the_records_of_the_clause(run: RunFolder) -> Non
 
 @pytest.mark.usefixtures("without_charts")
 def test_the_folders_of_a_source_are_not_told(run: RunFolder) -> None:
-    source = "{kind: parquet, files: {train: /home/ann/secret/train.parquet}}"
-    run.recipe.write_text(run.recipe.read_text().replace("{kind: sklearn_digits}", source))
+    path = run.stage("prepare") / "card.json"
+    card = read_json(path)
+    card["options"]["source"] = {"kind": "parquet", "files": {"train": "/home/ann/secret/train.parquet"}}
+    write_json(path, card)
     page = render(read_view(run, "audit"))
     assert "train.parquet" in page and "/home/ann" not in page
 
