@@ -42,6 +42,7 @@ def commands() -> set[str]:
 def test_there_are_pages_to_look_at() -> None:
     assert [name(page) for page in TRANSLATED] == [
         "README.md",
+        "docs/adaptation.md",
         "docs/compression.md",
         "docs/recipe.md",
         "docs/run-directory.md",
