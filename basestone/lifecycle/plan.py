@@ -49,6 +49,7 @@ def plan(
                 test = samples(corridor, prepared, "test", objective)
             if isinstance(section, Pretrain):
                 section_of_model = section
+            if isinstance(section, Pretrain) and section.fit is not None:
                 rehearsed = untrained(corridor, prepared, section.model, as_trained(section.fit), objective)
                 stream = view_of(objective).kind == "next"
                 num_train = len(samples(corridor, prepared, "train", objective)) if stream else counts["train"]

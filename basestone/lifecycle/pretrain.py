@@ -20,18 +20,21 @@ if TYPE_CHECKING:
 
     from basestone.core.contracts import Objective
     from basestone.data.dataset import Split
+    from basestone.training.options import FitOptions
 
 
 def pretrain(corridor: Corridor, stage: str, section: Pretrain, made: dict[str, Manifest]) -> Manifest:
     """Makes ``stages/<stage>``: ``model.safetensors``, ``model.json``, ``cost.json``, ``signature.dsse.json``."""
+    from basestone.models.catalogue import local_weights
+
     prepared = made[prepared_for(corridor.recipe, stage)]
     return perform(
         corridor,
         stage,
         section.kind,
-        depends={"section": section.model_dump(mode="json")},
+        depends={"section": section.model_dump(mode="json"), "weights": local_weights(section.model)},
         parents={prepared.stage: prepared},
-        work=lambda folder: _work(corridor, stage, section, prepared, folder),
+        work=lambda folder: _work(corridor, section, prepared, folder),
     )
 
 
@@ -67,38 +70,58 @@ def assemble(corridor: Corridor, section: Pretrain, prepared: Manifest) -> Assem
     return Assembly(model=model, spec=spec, train=train, validation=validation, objective=objective)
 
 
-def _work(corridor: Corridor, stage: str, section: Pretrain, prepared: Manifest, folder: Path) -> dict[str, Any]:
+def _work(corridor: Corridor, section: Pretrain, prepared: Manifest, folder: Path) -> dict[str, Any]:
+    from basestone.models.catalogue import described
+    from basestone.models.model import save_weights
+    from basestone.reporting.attest import sign_files
+
+    parts = assemble(corridor, section, prepared)
+    cost, facts = _taken() if section.fit is None else _trained(corridor, section.fit, parts, prepared, folder)
+    save_weights(parts.model, folder / "model.safetensors")
+    told = {
+        "model": described(section.model, parts.model),
+        "spec": parts.spec.to_json(),
+        "task": corridor.recipe.task,
+    }
+    if isinstance(parts.spec, TextSpec):
+        told["reads"] = view_of(parts.objective).kind
+    write_json(folder / "model.json", told)
+    write_json(folder / "cost.json", cost)
+    sign_files(folder, ["model.safetensors", "model.json"], signing_key(corridor.keys))
+    return facts
+
+
+def _taken() -> tuple[dict[str, Any], dict[str, Any]]:
+    """What someone else's training cost is not known here."""
+    names = ("flops_counted", "flops_analytic", "samples_seen", "wall_s", "energy_j", "energy_method")
+    return dict.fromkeys((*names, "peak_memory_bytes")), {"steps": 0}
+
+
+def _trained(
+    corridor: Corridor, options: FitOptions, parts: Assembly, prepared: Manifest, folder: Path
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Fits the model; what that cost, and what it came to."""
     import numpy as np
 
     from basestone.measures.energy import EnergyMeter, training_cost
-    from basestone.models.model import save_weights, whole_training_flops
-    from basestone.reporting.attest import sign_files
+    from basestone.models.model import whole_training_flops
     from basestone.training.loop import fit
 
-    parts = assemble(corridor, section, prepared)
     with EnergyMeter() as meter:
         result = fit(
             parts.model,
             parts.train,
             parts.validation,
             parts.objective,
-            section.fit,
+            options,
             seed=corridor.recipe.seed,
             folder=folder,
             tracker=corridor.tracker,
-            stage=stage,
+            stage=folder.name,
             identity=prepared.digest,
         )
-    save_weights(parts.model, folder / "model.safetensors")
-    spec, task = parts.spec.to_json(), corridor.recipe.task
-    described = {"model": section.model.model_dump(mode="json"), "spec": spec, "task": task}
-    if isinstance(parts.spec, TextSpec):
-        described["reads"] = view_of(parts.objective).kind
-    write_json(folder / "model.json", described)
     flops = whole_training_flops(parts.model, parts.objective, parts.train.batch(np.arange(2)), result.shapes)
-    write_json(folder / "cost.json", training_cost(*flops, result.samples_seen, result.wall_s, meter))
-    sign_files(folder, ["model.safetensors", "model.json"], signing_key(corridor.keys))
-    return {
+    return training_cost(*flops, result.samples_seen, result.wall_s, meter), {
         "steps": result.steps,
         "samples_seen": result.samples_seen,
         "stopped_early": result.stopped_early,

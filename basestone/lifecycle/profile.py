@@ -10,6 +10,7 @@ from typing import Any
 from basestone.core.artifact import write_json
 from basestone.core.contracts import Tracker
 from basestone.lifecycle.check import load_checked
+from basestone.lifecycle.origins import prepared_for
 from basestone.lifecycle.prepare import prepare
 from basestone.lifecycle.pretrain import assemble
 from basestone.lifecycle.run import corridor_for, run_folder
@@ -32,9 +33,10 @@ def profile(
 
     loaded = load_checked(recipe, overrides)
     with corridor_for(loaded, out or run_folder(recipe), tracker) as corridor:
-        made, found = prepare(corridor), {}
+        found: dict[str, Any] = {}
         for stage, section in corridor.recipe.stages.items():
-            if isinstance(section, Pretrain):
+            if isinstance(section, Pretrain) and section.fit is not None:
+                made = prepare(corridor, prepared_for(corridor.recipe, stage))
                 parts, folder = assemble(corridor, section, made), corridor.folder.path / "profile"
                 step = profile_steps(
                     parts.model,

@@ -7,10 +7,12 @@ state. The door builds, then initialises.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 from annotated_types import Interval, Len
 
+from basestone.core.artifact import file_digest
 from basestone.core.errors import UsageError
 from basestone.core.registry import (
     NaturalInt,
@@ -22,7 +24,7 @@ from basestone.core.registry import (
 )
 from basestone.core.spec import DataSpec, ImageSpec
 from basestone.models.randomness import own_randomness
-from basestone.models.text_catalogue import bert, gpt, recurrent
+from basestone.models.text_catalogue import bert, gpt, recurrent, transformers
 
 if TYPE_CHECKING:
     from torch import nn
@@ -170,6 +172,7 @@ MODELS: Registry[nn.Module] = Registry(
         "bert": bert,
         "gpt": gpt,
         "recurrent": recurrent,
+        "transformers": transformers,
     },
 )
 
@@ -184,6 +187,18 @@ INITS: Registry[None] = Registry(
         "dirac": dirac,
     },
 )
+
+
+def described(section: Section, module: nn.Module) -> dict[str, Any]:
+    """The section as ``rebuild`` needs it: with all that building it took from elsewhere than the recipe."""
+    return section.model_dump(mode="json") | getattr(module, "settings", {})
+
+
+def local_weights(section: Section) -> dict[str, str]:
+    """Name → SHA-256 of the files of a local folder that a model starts from; empty for any other."""
+    folder = Path(getattr(section, "path", None) or "/nonexistent")
+    names = sorted(file.name for file in folder.glob("*") if file.suffix in (".json", ".safetensors"))
+    return {name: file_digest(folder / name) for name in names}
 
 
 def rebuild(section: Section, spec: DataSpec) -> nn.Module:

@@ -34,7 +34,8 @@ def analytic_flops(
     counts: list[int] = []
 
     def count(layer: nn.Module, inputs: tuple[Tensor, ...], output: Any) -> None:
-        there, back = _flops(layer, inputs[0], output[0] if isinstance(output, tuple) else output)
+        y = output[0] if isinstance(output, tuple) else output
+        there, back = _flops(layer, inputs[0] if inputs else y, y)  # decoders name their only input
         counts.append(there + back if training else there)
 
     twin = meta_copy(module, training=training)
@@ -75,7 +76,9 @@ def _convolution(layer: _ConvNd, x: Tensor, y: Tensor) -> int:
 def _attention(layer: nn.Module, x: Tensor) -> int:
     """Query times key and weights times value: per input element, two MACs for each token."""
     if not isinstance(layer, nn.MultiheadAttention):
-        return 4 * x.numel() * x.shape[-2]
+        own: Any = layer
+        width = own.head_dim * own.config.num_attention_heads if _has_heads(layer) else x.shape[-1]
+        return 4 * x.numel() // x.shape[-1] * width * x.shape[-2]
     tokens = x.shape[1] if layer.batch_first else x.shape[0]
     projections = 4 * layer.embed_dim  # query, key, value and output, which it does not call as layers
     return x.numel() * (4 * tokens + 2 * projections)
@@ -85,7 +88,18 @@ def _is_other(layer: nn.Module) -> bool:
     """Self-attention as timm and transformers write it, whose linear layers are counted as such; GPT-2's own linear."""
     name = type(layer).__name__
     is_attention = hasattr(layer, "qkv") and hasattr(layer, "num_heads")
-    return is_attention or name.endswith(("SelfAttention", "GPT2Attention")) or _is_transposed_linear(layer)
+    named = name.endswith(("SelfAttention", "GPT2Attention"))
+    return is_attention or named or _has_heads(layer) or _is_transposed_linear(layer)
+
+
+def _has_heads(layer: nn.Module) -> Any:
+    """Attention as later models of transformers write it, whose heads together may be wider than the model."""
+    config = getattr(layer, "config", None)
+    return (
+        type(layer).__name__.endswith("Attention")
+        and hasattr(layer, "head_dim")
+        and hasattr(config, "num_attention_heads")
+    )
 
 
 def _is_transposed_linear(layer: nn.Module) -> bool:

@@ -113,6 +113,37 @@ def recurrent(
         return _whole(text, body, body.embedding, pool, drop_rate, std=None, depth=layers, transform=False)
 
 
+def transformers(
+    spec: DataSpec,
+    *,
+    path: str,
+    revision: str | None = None,
+    pretrained: bool = True,
+    pool: Literal["first", "last", "mean"] | None = None,
+    drop_rate: OpenFraction = 0.1,
+    config: dict[str, Any] | None = None,
+) -> nn.Module:
+    """Any encoder or decoder of the transformers library: a local folder, or a model of the hub (uses the network).
+
+    ``pretrained``: with its weights (safetensors), else its architecture alone; ``pool``: makes one state of a
+    document for its class, None: the first token's, of a decoder the last one's; ``drop_rate``: before the class;
+    ``config``: the network's own configuration, None: read from ``path``. Give the data its tokenizer.
+    """
+    from basestone.models.sources import transformers as source
+
+    text = text_only(spec, "transformers")
+    with own_randomness():
+        return source.build(
+            text,
+            path,
+            revision=revision,
+            pretrained=pretrained,
+            config=config,
+            pool=pool,
+            drop_rate=drop_rate,
+        )
+
+
 def text_only(spec: DataSpec, name: str) -> TextSpec:
     """UsageError unless the data are text."""
     if not isinstance(spec, TextSpec):

@@ -25,7 +25,7 @@ NEEDS = {
 }  # stage kind → the kind that must come before it
 MODELS = ("pretrain", "adapt", "compress")  # kinds of stages that leave a model
 OWN_SIDE = {"sklearn_digits": 8, "cifar_binary": 32, "cifar_python": 32}  # pixels, before data.image_size
-TEXT_MODELS = ("bert", "gpt", "recurrent")
+TEXT_MODELS = ("bert", "gpt", "recurrent", "transformers")
 WITHOUT_VALIDATION = ("sklearn_digits", "cifar_binary", "cifar_python")
 
 
@@ -49,6 +49,10 @@ def broken_rules(recipe: Recipe, raw: dict[str, Any]) -> Iterator[Fault]:
             yield from _fitting(recipe, stage, own, path)
             yield from _sides(stage, own, path)
             yield from _early_stop(stage, own, path)
+            if stage.fit is None and not _option(stage.model, "pretrained"):
+                yield Fault(
+                    path=f"{path}.fit", message="may be null only for a model that brings its weights. Train it."
+                )
         if isinstance(stage, Adapt):
             yield from _reference(raw, name, "parent", stage.parent, *MODELS)
         if isinstance(stage, Audit):
@@ -162,6 +166,8 @@ def _compression(stage: Compress, path: str) -> Iterator[Fault]:
 
 
 def _warmup(stage: Pretrain | Adapt, path: str) -> Iterator[Fault]:
+    if stage.fit is None:
+        return
     warmup, steps = _option(stage.fit.schedule, "warmup_steps"), stage.fit.max_steps
     if warmup is not None and steps is not None and warmup >= steps:
         yield Fault(
@@ -194,7 +200,7 @@ def _early_stop(stage: Pretrain, data: DataOptions | TextData, path: str) -> Ite
         *WITHOUT_VALIDATION,
         "parquet",
     )
-    if stage.fit.early_stop is not None and data.split.validation is None and not own:
+    if stage.fit is not None and stage.fit.early_stop is not None and data.split.validation is None and not own:
         yield Fault(
             path=f"{path}.fit.early_stop",
             message="needs a validation split, and there is none. Set data.split.validation, e.g. to 0.1.",

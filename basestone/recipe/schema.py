@@ -61,7 +61,7 @@ DataSection = Annotated[
 
 
 class Pretrain(Strict):
-    """Train a model from its initialisation."""
+    """Train a model from its initialisation, or take one that brings its weights."""
 
     kind: Literal["pretrain"] = "pretrain"
     data: DataSection | None = Field(default=None, description="Data of this stage's own; None: the recipe's.")
@@ -69,7 +69,7 @@ class Pretrain(Strict):
     init: InitSection = Field(default={"kind": "default"}, validate_default=True)  # of the union's own class
     objective: ObjectiveSection = Field(default={"kind": "cross_entropy"}, validate_default=True)
     augment: list[TransformSection] = Field(default=[])
-    fit: FitOptions
+    fit: FitOptions | None = Field(description="Null takes the model as it is, with the weights that it brings.")
 
 
 class Adapt(Strict):

@@ -281,7 +281,10 @@ def test_a_method_that_did_not_run_fails_the_stage(chinese, tmp_path, monkeypatc
     ("change", "says"),
     [
         ("task=image_classification", "task: must fit the data, which are text (it has a tokenizer)"),
-        ("stages.pretrain.model={kind: small_cnn}", "must fit the data (bert, gpt, recurrent); got 'small_cnn'"),
+        (
+            "stages.pretrain.model={kind: small_cnn}",
+            "must fit the data (bert, gpt, recurrent, transformers); got 'small_cnn'",
+        ),
         ("stages.pretrain.model={kind: bert}", "cannot be causal_lm for 'bert', which sees the token it is to guess"),
         ("stages.pretrain.augment=[{kind: cutout}]", "must be empty for text"),
         ("data.tokenizer={kind: bpe}", "unknown kind 'bpe'"),
@@ -304,3 +307,54 @@ def test_shipped_text_recipes_are_without_fault(monkeypatch, tmp_path):
         (tmp_path / name).touch()
     for recipe in ("lstm-agnews", "gpt-shakespeare", "bert-mlm-agnews"):
         assert load_checked(recipe, ()).recipe.name == recipe
+
+
+def test_a_model_that_brings_its_weights_is_taken_as_it_is_and_adapted(tmp_path):
+    from transformers import AutoConfig, AutoModel
+
+    torch.manual_seed(0)
+    shape = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64}
+    config = AutoConfig.for_model("bert", vocab_size=300, pad_token_id=0, **shape)
+    AutoModel.from_config(config).save_pretrained(tmp_path / "encoder")
+    rows = [{"text": f"{'rain' if n % 2 else 'soup'} number {n}", "label": f"{n % 2}"} for n in range(200)]
+    (tmp_path / "a.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    (tmp_path / "taken.yaml").write_text(TAKEN.format(folder=tmp_path))
+    made = run(tmp_path / "taken.yaml", out=tmp_path / "run")
+    assert made.stages["pretrain"].facts == {"steps": 0}
+    body = restore(made.folder, "pretrain")[0].body.model
+    library = AutoModel.from_pretrained(tmp_path / "encoder", local_files_only=True)
+    taken = library.encoder.layer[1].output.dense.weight
+    assert torch.equal(body.encoder.layer[1].output.dense.weight, taken)
+    adapted = restore(made.folder, "adapt")[0].body.model.encoder.layer[1].output.dense.weight
+    found = torch.linalg.svdvals((adapted - taken).detach())
+    assert found[1] > 1e-4 > 1e-5 > found[2], "an update of rank 2 of the weights that it brought"
+    found = verdicts(made)
+    assert found["CST-1", "flops_error"]["verdict"] != "pass", "what it cost before is not known"
+    assert found["SEC-1", "safe"]["verdict"] == "pass" and found["SEC-2", "replay"]["value"] == 1.0
+
+
+TAKEN = """
+schema_version: 1
+name: taken
+task: text_classification
+data:
+  source: {{kind: jsonl, files: {{train: {folder}/a.jsonl}}, label: label}}
+  tokenizer: {{kind: wordpiece, vocab_size: 300}}
+  max_length: 12
+stages:
+  pretrain: {{model: {{kind: transformers, path: {folder}/encoder}}, fit: null}}
+  adapt:
+    methods: [{{kind: lora, rank: 2}}]
+    fit: {{max_steps: 30, batch_size: 16, optimizer: {{kind: adamw, lr: 0.01}}, schedule: {{kind: one_cycle}}}}
+  audit:
+    profile: foundation-1
+    samples: {{latency_runs: 299, corruptions: 40}}
+    declare: {{GEN-1: 0.6, LAT-1: 0.2, CST-2: {{flops: 1e9, memory: 8e9, energy: 50}}}}
+"""
+
+
+def test_only_a_model_with_weights_may_go_untrained(tmp_path):
+    (tmp_path / "a.jsonl").write_text("")
+    (tmp_path / "taken.yaml").write_text(TAKEN.format(folder=tmp_path))
+    (fault,) = check(tmp_path / "taken.yaml", ["stages.pretrain.model.pretrained=false"])
+    assert fault.path == "stages.pretrain.fit" and "brings its weights" in fault.message

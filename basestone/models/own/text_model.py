@@ -65,13 +65,19 @@ class TextModel(nn.Module):
 class Transformer(nn.Module):
     """A body from the transformers library; hidden states of its last layer."""
 
-    def __init__(self, model: nn.Module, pad: int, *, causal: bool) -> None:
-        """``causal``: a token sees only what is before it, so that padding behind changes nothing and needs no mask."""
+    def __init__(self, model: nn.Module, pad: int, *, causal: bool, mask: Literal["pairs", "tokens"] = "pairs") -> None:
+        """``causal``: a token sees only what is before it, so that padding behind changes nothing and needs no mask.
+
+        ``mask``: what an encoder is told of padding: which tokens see which, or, as every encoder understands, which
+        tokens there are.
+        """
         super().__init__()
-        self.model, self.pad, self.causal = model, pad, causal
+        self.model, self.pad, self.causal, self.mask = model, pad, causal, mask
 
     def forward(self, ids: Tensor) -> Tensor:
         """N×T to N×T×D."""
+        if not self.causal and self.mask == "tokens":
+            return self.model(input_ids=ids, attention_mask=None if ids.is_meta else (ids != self.pad).long())[0]
         if not self.causal:
             mask = (ids != self.pad)[:, None, None, :].expand(-1, 1, ids.shape[1], -1)
             return self.model(input_ids=ids, attention_mask=mask)[0]
