@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING
 from basestone.core.errors import Fault, RecipeError
 from basestone.lifecycle.origins import model_of
 from basestone.recipe.load import LoadedRecipe
-from basestone.recipe.schema import Audit, Compress, Recipe
+from basestone.recipe.schema import Adapt, Audit, Compress, Recipe
 
 if TYPE_CHECKING:
     from basestone.standard.profile import StandardInForce
+
+SEVERAL = 3  # seeds, of which results can be called stable
 
 
 def load_checked(recipe: str | Path, overrides: Sequence[str] = ()) -> LoadedRecipe:
@@ -46,6 +48,7 @@ def standard_in_force(recipe: Recipe, stage: str) -> StandardInForce:
 
     section = recipe.stages[stage]
     assert isinstance(section, Audit)
+    subject = recipe.stages.get(model_of(recipe, stage, section.subject))
     return resolve(
         section.profile,
         section.declare,
@@ -53,6 +56,7 @@ def standard_in_force(recipe: Recipe, stage: str) -> StandardInForce:
         recipe.task,
         date.today(),
         stage=stage,
-        compressed=isinstance(recipe.stages.get(model_of(recipe, stage, section.subject)), Compress),
+        compressed=isinstance(subject, Compress),
+        seeds=isinstance(subject, Adapt) and len(subject.seeds) >= SEVERAL,
         known_measures=MEASURES,
     )

@@ -81,6 +81,13 @@ def parent_test(session: Session) -> Mapping[str, Any]:
     return _predicted(session, parent, "test", recorded, "parent's test images")
 
 
+def seeds(session: Session) -> Mapping[str, Any]:
+    """Which test samples each training of the method that was left got right, one column a seed."""
+    table = read_records(session.parent_folder / "predictions.parquet")
+    method = str(session.parent.facts["method"])
+    return {name: values for name, values in table.items() if name == "index" or name.rpartition("-")[0] == method}
+
+
 def corrupted(session: Session) -> Mapping[str, Any]:
     """Test samples that ``clean_test`` holds, under every corruption of their kind at five severities."""
     from basestone.measures.corrupted import collect_corrupted
@@ -111,19 +118,34 @@ def language_test(session: Session) -> Mapping[str, Any]:
     }
 
 
-def _document_nats(session: Session, subject: Subject, unit: str) -> Mapping[str, Any]:
+def _document_nats(
+    session: Session,
+    subject: Subject,
+    unit: str,
+    *,
+    split: str = "test",
+    blocks: NDArray[np.int64] | None = None,
+) -> Mapping[str, Any]:
     from basestone.measures.language import collect_language
 
-    stream = session.split("test")
+    stream = session.split(split)
     return collect_language(
         subject,
         stream.batch,
-        len(stream),
+        session.positions(len(stream), None, unit) if blocks is None else blocks,
         stream.documents,
         stream.num_documents,
         batch_size=session.section.batch_size,
         progress=session.progress(unit),
     )
+
+
+def language_train(session: Session) -> Mapping[str, Any]:
+    """Nats of training text, as many blocks as the test text has, drawn by the recipe's seed."""
+    count = len(session.split("test"))
+    chosen = session.positions(len(session.split("train")), count, "language_train")
+    found = _document_nats(session, session.subject, "training blocks", split="train", blocks=chosen)
+    return {name: column[found["tokens"] > 0] for name, column in found.items()}
 
 
 def beside(session: Session) -> Mapping[str, Any]:
@@ -251,6 +273,8 @@ COLLECTORS: dict[str, Collector] = {
     "generated": generated,
     "clean_train": clean_train,
     "parent_test": parent_test,
+    "seeds": seeds,
+    "language_train": language_train,
     "replay": replay,
     "latency": latency,
     "inference_cost": inference_cost,

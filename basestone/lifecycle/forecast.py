@@ -56,6 +56,8 @@ def sample_sizes(section: Audit, counts: dict[str, int]) -> dict[str, int]:
         "corrupted": min(wanted.corruptions or tested, tested),
         "duplicates": test,
         "language_test": test,
+        "language_train": test,
+        "seeds": test,
         "parent_test": tested,
         "latency": wanted.latency_runs,
         "replay": min(wanted.replay, tested),

@@ -25,19 +25,19 @@ Blocks = Callable[[NDArray[np.int64]], Batch]
 def collect_language(
     subject: Subject,
     blocks: Blocks,
-    count: int,
+    positions: NDArray[np.int64],
     documents: Callable[[NDArray[np.int64]], NDArray[np.int64]],
     num_documents: int,
     *,
     batch_size: int,
     progress: Progress | None = None,
 ) -> Columns:
-    """A row a document: how many tokens it has and what they cost.
+    """A row a document: how many tokens of it were read and what they cost.
 
-    ``blocks`` reads some of ``count`` blocks; ``documents`` says which document each target is of (−1: none).
+    ``blocks`` reads the blocks at ``positions``; ``documents`` says which document each target is of (−1: none).
     """
     nats, tokens = np.zeros(num_documents), np.zeros(num_documents, np.int64)
-    for part in batches(np.arange(count), batch_size, progress):
+    for part in batches(positions, batch_size, progress):
         found, _ = _block_nats(subject, blocks(part))
         place = documents(part)
         held = place >= 0

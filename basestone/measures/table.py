@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from basestone.core.errors import UsageError, did_you_mean
 from basestone.core.evidence import Measurement, NotMeasured, Records, RecordsMissing
-from basestone.measures import accuracy, bits, calibration, efficiency, integrity, leakage, non_inferiority
+from basestone.measures import accuracy, bits, calibration, efficiency, integrity, leakage, non_inferiority, seeds
 from basestone.measures.robustness import retention
 
 MEASURES: dict[str, Callable[[Records], Measurement]] = {
@@ -17,6 +17,8 @@ MEASURES: dict[str, Callable[[Records], Measurement]] = {
     "calibration_error": calibration.calibration_error,
     "bits_per_byte": bits.bits_per_byte,
     "bits_under_baseline": bits.bits_under_baseline,
+    "bits_gap": bits.bits_gap,
+    "seed_range": seeds.seed_range,
     "quality_retention": non_inferiority.quality_retention,
     "leakage_rate": leakage.leakage_rate,
     "corruption_retention_mean": retention.corruption_retention_mean,

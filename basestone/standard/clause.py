@@ -90,7 +90,7 @@ class Clause(Strict):
 
     ``records`` names the tables and facts that the criteria are computed from; the first is the one that n counts.
     Fewer than ``min_n`` samples decide nothing. ``served`` clauses apply to a running service only, ``compressed`` ones
-    to a model that was made from another.
+    to a model that was made from another, ``seeds`` to one that was trained with several.
     """
 
     id: Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9]*-[0-9]+$")]
@@ -104,6 +104,7 @@ class Clause(Strict):
     references: Annotated[tuple[Text, ...], Field(min_length=1)]
     served: bool = False
     compressed: bool = False
+    seeds: bool = False
 
     @model_validator(mode="after")
     def _distinct_criteria(self) -> Self:
@@ -112,9 +113,10 @@ class Clause(Strict):
             raise ValueError(f"the criteria of a clause must have distinct names; got {', '.join(names)}.")
         return self
 
-    def applies_to(self, task: str, *, served: bool = False, compressed: bool = False) -> bool:
+    def applies_to(self, task: str, *, served: bool = False, compressed: bool = False, seeds: bool = False) -> bool:
         """Whether the clause has anything to say about a model for ``task``."""
-        concerned = (served or not self.served) and (compressed or not self.compressed)
+        there = ((self.served, served), (self.compressed, compressed), (self.seeds, seeds))
+        concerned = all(found or not needed for needed, found in there)
         return concerned and (task in self.tasks or "*" in self.tasks)
 
 

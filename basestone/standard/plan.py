@@ -20,6 +20,7 @@ FORWARDS: dict[str, int] = {
     "clean_train": 1,
     "corrupted": 75,
     "language_test": 1,
+    "language_train": 1,
     "latency": 1,
     "parent_test": 1,
     "replay": 1,

@@ -61,6 +61,7 @@ def resolve(
     stage: str = "audit",
     served: bool = False,
     compressed: bool = False,
+    seeds: bool = False,
     known_measures: Collection[str] | None = None,
 ) -> StandardInForce:
     """The standard in force for one audit; RecipeError with every fault, named by its path in the recipe."""
@@ -80,7 +81,7 @@ def resolve(
             ask,
             thresholds,
             held.get(key),
-            clauses[key].applies_to(task, served=served, compressed=compressed),
+            clauses[key].applies_to(task, served=served, compressed=compressed, seeds=seeds),
         )
         for key, ask in found.clauses.items()
     ]

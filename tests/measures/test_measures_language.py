@@ -40,7 +40,7 @@ def collected(p=0.5, batch_size=1, **changes):
     return collect_language(
         Subject(model=Uniform(p)),
         blocks,
-        2,
+        np.arange(2),
         lambda at: DOCUMENTS[at],
         3,
         batch_size=batch_size,
@@ -103,3 +103,44 @@ def test_a_replay_tells_another_model():
     by_hand = abs(2 * math.log(0.5 / 0.1) + 2 * math.log((0.5 / 7) / (0.9 / 7))) / 4
     assert differs["max_abs_diff"][0] == pytest.approx(by_hand, rel=1e-5)
     assert differs["same_prediction"].tolist() == [0, 0]
+
+
+def test_a_model_that_knows_its_training_text_has_a_gap(make_records):
+    draws = np.random.default_rng(0)
+
+    def text(bits, count):
+        tokens = draws.integers(50, 150, count)
+        return {
+            "index": np.arange(count),
+            "tokens": tokens,
+            "nats": tokens * bits * math.log(2) * draws.normal(1, 0.05, count),
+        }
+
+    known = measure("bits_gap", make_records(language_train=text(1.5, 200), language_test=text(2.0, 300)))
+    assert known.value == pytest.approx(0.25, abs=0.01) and known.n == 200
+    assert known.interval.lower > 0.22 and known.interval.upper < 0.28
+    alike = measure("bits_gap", make_records(language_train=text(2.0, 200), language_test=text(2.0, 300)))
+    assert alike.interval.lower < 0 < alike.interval.upper
+    few = measure("bits_gap", make_records(language_train=text(1.5, 20), language_test=text(2.0, 300)))
+    assert not few.interval.decidable
+
+
+def test_the_bounds_of_a_gap_cover_the_truth():
+    draws, inside, rounds = np.random.default_rng(1), np.zeros(2), 200
+    for _ in range(rounds):
+        tables = {}
+        for name, cost in (("language_train", 1.8), ("language_test", 2.0)):
+            tokens = draws.integers(20, 200, 120)
+            nats = tokens * math.log(2) * draws.gamma(40, cost / 40, 120)
+            tables[name] = {"index": np.arange(120), "tokens": tokens, "nats": nats}
+        found = bits.bits_gap(Tables(tables)).interval
+        inside += (found.lower <= 0.1, found.upper >= 0.1)
+    assert (inside / rounds >= 0.91).all(), inside / rounds  # 95 % less three standard errors of 200 rounds
+
+
+class Tables:
+    def __init__(self, tables):
+        self.tables = tables
+
+    def table(self, name):
+        return self.tables[name]

@@ -10,7 +10,7 @@ from basestone.core.errors import RecipeError, UsageError
 from basestone.standard import load_clauses
 from basestone.standard.clause import SHIPPED, clause_by_id
 
-BUILT = ["CST-1", "CST-2", "GEN-1", "GEN-2", "GEN-4", "GEN-5", "GEN-6", "LAT-1", "ROB-1", "SEC-1", "SEC-2"]
+BUILT = ["CST-1", "CST-2", "GEN-1", "GEN-2", "GEN-3", "GEN-4", "GEN-5", "GEN-6", "LAT-1", "ROB-1", "SEC-1", "SEC-2"]
 CHINESE = re.compile(r"[一-鿿]")
 
 GOOD = """\
@@ -70,6 +70,8 @@ def test_thresholds_are_those_of_the_standard():
         ("GEN-1", "bits_per_byte"): ("bits_per_byte", "at_most", None),
         ("GEN-1", "under_baseline"): ("bits_under_baseline", "at_least", 0),
         ("GEN-2", "gap"): ("accuracy_gap", "at_most", 0.10),
+        ("GEN-2", "bits"): ("bits_gap", "at_most", 0.10),
+        ("GEN-3", "range"): ("seed_range", "at_most", 0.02),
         ("GEN-4", "error"): ("calibration_error", "at_most", 0.05),
         ("GEN-5", "leakage"): ("leakage_rate", "at_most", 0.001),
         ("GEN-6", "retention"): ("quality_retention", "at_least", 0.99),

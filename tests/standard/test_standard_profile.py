@@ -42,7 +42,7 @@ def test_every_shipped_profile_loads_and_speaks_both_languages(name):
 
 def test_foundation_1_binds_every_clause_at_its_own_threshold():
     standard = in_force()
-    assert len(standard.clauses) == 11 and all(entry.binding for entry in standard.clauses)
+    assert len(standard.clauses) == 12 and all(entry.binding for entry in standard.clauses)
     assert demands(standard)["ROB-1", "worst"] == (0.40, "standard")
     assert demands(standard)["LAT-1", "p99"] == (0.1, "standard")
 
@@ -240,7 +240,10 @@ def test_faults_in_a_profile_name_the_line(tmp_path, old, new, expected):
 
 def test_a_clause_may_not_ask_for_a_measure_that_does_not_exist(tmp_path):
     found = said(declare={}, profile=house(tmp_path), known_measures={"accuracy", "accuracy_gaps"})
-    assert found == ["GEN-2.criteria.measure: there is no measure 'accuracy_gap'. Did you mean 'accuracy_gaps'?"]
+    assert found == [
+        "GEN-2.criteria.measure: there is no measure 'accuracy_gap'. Did you mean 'accuracy_gaps'?",
+        "GEN-2.criteria.measure: there is no measure 'bits_gap'. Known: accuracy, accuracy_gaps.",
+    ]
 
 
 def test_the_digest_changes_with_every_demand():
