@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from basestone.core.batch import Batch
-from basestone.measures import measure
+from basestone.measures import bits, measure
 from basestone.measures.language import baseline_nats, collect_blocks, collect_language, compare_blocks
 from basestone.measures.subject import Subject
 
