@@ -76,6 +76,18 @@ def _leak(folder: Path) -> None:
     leaked_digits(folder)
 
 
+def _sort_text(folder: Path) -> None:
+    from basestone.data.text.planted import sorted_topics
+
+    sorted_topics(folder)
+
+
+def _leak_text(folder: Path) -> None:
+    from basestone.data.text.planted import leaked_topics
+
+    leaked_topics(folder)
+
+
 def _texture(folder: Path) -> None:
     from basestone.data.planted import textured_digits
 
@@ -112,6 +124,8 @@ def _tamper(run_folder: RunFolder) -> None:
 
 
 PLANTS = {
+    "healthy-text": Plant(before=_sort_text),
+    "leaked-text": Plant(before=_leak_text),
     "leaked": Plant(before=_leak),
     "brittle": Plant(before=_texture),
     "overconfident": Plant(after=_sharpen),

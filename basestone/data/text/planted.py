@@ -1,0 +1,44 @@
+"""Text with a known fault, made of a few words: the standard must find it (``standard selftest``)."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+
+from basestone.core.artifact import write_text
+from basestone.core.seed import numpy_generator
+
+WORDS = {
+    "weather": ["rain", "wind", "snow", "cloud", "storm", "frost", "thaw", "breeze", "hail", "mist", "thunder", "sleet", "drizzle", "gale", "heat", "chill"],
+    "food": ["soup", "bread", "rice", "apple", "cheese", "pepper", "butter", "noodle", "olive", "onion", "honey", "pasta", "garlic", "lemon", "salad", "stew"],
+}
+COMMON = ["the", "a", "was", "very", "near", "old", "new", "some", "then", "again", "here", "there", "many", "few", "with", "and", "of", "after", "before", "while"]
+TRAIN, TEST = 2_400, 1_200
+LEAKED = 300  # test documents
+
+
+def sorted_topics(folder: Path) -> None:
+    """Writes ``train.jsonl`` and ``test.jsonl``: twelve words each, of which the label's own are the most frequent."""
+    _write(folder, leaked=0)
+
+
+def leaked_topics(folder: Path) -> None:
+    """The same, with a quarter of the test documents in train too, every other one with its first letter capital."""
+    _write(folder, leaked=LEAKED)
+
+
+def _write(folder: Path, *, leaked: int) -> None:
+    draws = numpy_generator(0, "planted", "topics")
+    rows = [_row(draws, label) for label in draws.choice(list(WORDS), TRAIN + TEST)]
+    test = rows[TRAIN:]
+    copies = [row | {"text": row["text"].capitalize() if place % 2 else row["text"]} for place, row in enumerate(test)]
+    for name, found in (("train", rows[:TRAIN] + copies[:leaked]), ("test", test)):
+        write_text(folder / f"{name}.jsonl", "".join(json.dumps(row) + "\n" for row in found))
+
+
+def _row(draws: np.random.Generator, label: str) -> dict[str, str]:
+    other = next(name for name in WORDS if name != label)
+    words = [*draws.choice(WORDS[label], 4), *draws.choice(WORDS[other], 1), *draws.choice(COMMON, 7)]
+    return {"text": " ".join(draws.permutation(words).tolist()), "label": label}
