@@ -6,8 +6,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from basestone.core.artifact import read_json
+from basestone.core.artifact import Manifest, read_json
 from basestone.core.contracts import Objective, view_of
+from basestone.core.errors import UsageError
 from basestone.core.run import RunFolder
 from basestone.core.spec import DataSpec, ImageSpec, TextSpec, read_spec
 from basestone.recipe.schema import Audit
@@ -29,6 +30,32 @@ def restore(run: RunFolder, stage: str) -> tuple[nn.Module, DataSpec]:
     model = built(description)
     load_weights(model, folder / "model.safetensors")
     return model.eval(), read_spec(description["spec"])
+
+
+def restore_over(base: nn.Module, run: RunFolder, stage: str) -> nn.Module:
+    """The model that an ``adapt`` stage left, on the tensors of ``base``: only what was trained is of its own.
+
+    ``base`` is the restored parent; any number of adaptations of it may share its memory. UsageError when the stage's
+    method trained every weight, so that nothing could be shared.
+    """
+    from basestone.adaptation.methods import METHODS
+    from basestone.models.head import head_of, share_body
+    from basestone.models.model import load_trained
+
+    folder = run.stage(stage)
+    facts = Manifest.read(folder).facts
+    trials = read_json(folder / "comparison.json")["trials"]
+    method = next(trial["method_section"] for trial in trials if trial["method"] == facts["method"])
+    if facts["trainable"] == facts["parameters"]:
+        raise UsageError(
+            f"An adaptation over a base must leave the base alone, and '{method['kind']}' trained all of it."
+        )
+    described = read_json(folder / "model.json")
+    model = built({name: value for name, value in described.items() if name != "adaptation"})
+    share_body(model, base)
+    METHODS.build(METHODS.options(method["kind"]).model_validate(method), model, head_of(model), 1)
+    load_trained(model, folder / "adapter.safetensors")
+    return model.eval()
 
 
 def prepared_spec(prepared: Path, objective: Objective) -> DataSpec:

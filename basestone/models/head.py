@@ -35,3 +35,13 @@ def start_from(module: nn.Module, path: Path, *, keep_head: bool) -> None:
 def with_body_of(module: nn.Module, path: Path) -> None:
     """Fills all but the head of ``module`` with the weights in ``path``, those of another task's model."""
     load_weights(module, path, leave=head_of(module))
+
+
+def share_body(module: nn.Module, base: nn.Module) -> None:
+    """Lets all but the head of ``module`` be the tensors of ``base``, a network of the same architecture."""
+    head = head_of(module)
+    for name, tensor in (*base.named_parameters(), *base.named_buffers()):
+        owner, _, own = name.rpartition(".")
+        if name != head and not name.startswith(f"{head}."):
+            layer = module.get_submodule(owner)
+            (layer._parameters if own in layer._parameters else layer._buffers)[own] = tensor

@@ -31,6 +31,7 @@ __all__ = [
     "ModelCost",
     "analytic_flops",
     "describe",
+    "load_trained",
     "load_weights",
     "save_weights",
     "training_flops",
@@ -105,6 +106,17 @@ def save_trained(module: nn.Module, path: Path) -> None:
     kept = {name for name, weight in module.named_parameters() if weight.requires_grad}
     tensors = {names[0]: tensor.detach().cpu().contiguous() for tensor, names in _state(module) if kept & {*names}}
     write_atomically(path, lambda temporary: safetensors.torch.save_file(tensors, temporary, {"format": "pt"}))
+
+
+def load_trained(module: nn.Module, path: Path) -> None:
+    """Fills the parameters that need gradients with what ``save_trained`` wrote; ArtifactError as ``load_weights``."""
+    stored = _read(path)
+    kept = {name for name, weight in module.named_parameters() if weight.requires_grad}
+    wanted = {names[0]: tensor for tensor, names in _state(module) if kept & {*names}}
+    _check(path, wanted, stored)
+    with torch.no_grad():
+        for name, tensor in wanted.items():
+            tensor.copy_(stored[name])
 
 
 def load_weights(module: nn.Module, path: Path, *, leave: str | None = None) -> None:

@@ -6,10 +6,12 @@ import json
 
 import numpy as np
 import pytest
+import torch
 
 from basestone.core.artifact import read_json
+from basestone.core.errors import UsageError
 from basestone.core.evidence import read_records
-from basestone.lifecycle.restore import restore
+from basestone.lifecycle.restore import restore, restore_over
 from basestone.lifecycle.run import run
 from basestone.lifecycle.verify import verify
 from basestone.recipe.check import check
@@ -91,6 +93,20 @@ def test_a_training_from_scratch_is_a_yardstick_and_is_not_shipped(chain):
     assert scratch["proof"]["trainable"] == full["proof"]["trainable"]
     assert compared["methods"]["scratch"]["difference"]["value"] == 0.0
     assert scratch["steps"] == full["steps"] == 30
+
+
+def test_adaptations_share_one_base(chain):
+    base, _ = restore(chain.folder, "low")
+    images = torch.randn(5, 1, 8, 8, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        before = base(images)
+        over, alone = restore_over(base, chain.folder, "high"), restore(chain.folder, "high")[0]
+        torch.testing.assert_close(over(images), alone(images), rtol=1e-5, atol=1e-5)
+        assert torch.equal(base(images), before), "its own head is not the other's"
+    shared = {weight.data_ptr() for weight in base.parameters()} & {weight.data_ptr() for weight in over.parameters()}
+    assert len(shared) == len(list(base.parameters())) - 2, "all but the head's weight and bias"
+    with pytest.raises(UsageError, match="'full' trained all of it"):
+        restore_over(base, chain.folder, "all")
 
 
 def test_the_report_shows_the_chain(chain, tmp_path):

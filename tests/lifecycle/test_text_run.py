@@ -14,7 +14,7 @@ from basestone.core.evidence import read_records
 from basestone.lifecycle import trials
 from basestone.lifecycle.check import load_checked
 from basestone.lifecycle.report import judged_beside
-from basestone.lifecycle.restore import restore
+from basestone.lifecycle.restore import restore, restore_over
 from basestone.lifecycle.run import run
 from basestone.lifecycle.verify import verify
 from basestone.recipe.check import check
@@ -328,6 +328,13 @@ def test_a_model_that_brings_its_weights_is_taken_as_it_is_and_adapted(tmp_path)
     adapted = restore(made.folder, "adapt")[0].body.model.encoder.layer[1].output.dense.weight
     found = torch.linalg.svdvals((adapted - taken).detach())
     assert found[1] > 1e-4 > 1e-5 > found[2], "an update of rank 2 of the weights that it brought"
+    with torch.no_grad():
+        ids = torch.tensor([[2, 9, 8, 7, 3, 0]])
+        over, alone = (
+            restore_over(restore(made.folder, "pretrain")[0], made.folder, "adapt"),
+            restore(made.folder, "adapt")[0],
+        )
+        torch.testing.assert_close(over(ids), alone(ids), rtol=1e-5, atol=1e-5)
     found = verdicts(made)
     assert found["CST-1", "flops_error"]["verdict"] != "pass", "what it cost before is not known"
     assert found["SEC-1", "safe"]["verdict"] == "pass" and found["SEC-2", "replay"]["value"] == 1.0
