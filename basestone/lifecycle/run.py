@@ -18,6 +18,7 @@ from basestone.lifecycle.audit import audit
 from basestone.lifecycle.check import load_checked
 from basestone.lifecycle.compress import compress
 from basestone.lifecycle.environment import cache_folder, keys_folder
+from basestone.lifecycle.extract import extract
 from basestone.lifecycle.origins import PREPARE, prepared_for
 from basestone.lifecycle.prepare import prepare
 from basestone.lifecycle.pretrain import pretrain
@@ -26,7 +27,14 @@ from basestone.lifecycle.stage import Corridor, locked
 from basestone.lifecycle.threads import pin_threads
 from basestone.recipe.load import LoadedRecipe, resolved_yaml
 
-DOORS = {"pretrain": pretrain, "adapt": adapt, "compress": compress, "audit": audit, "report": report}
+DOORS = {
+    "pretrain": pretrain,
+    "adapt": adapt,
+    "compress": compress,
+    "extract": extract,
+    "audit": audit,
+    "report": report,
+}
 
 
 @dataclass(frozen=True)
