@@ -88,7 +88,8 @@ def linear(fitted: Any) -> dict[str, NDArray[np.float32]]:
     mean, scale = (scaler[0].mean_, scaler[0].scale_) if len(scaler) else (0.0, 1.0)
     raw = weight / scale
     bias = np.broadcast_to(last.intercept_, len(raw)) - raw @ np.broadcast_to(mean, raw.shape[1])
-    return {"weight": raw.astype(np.float32), "bias": bias.astype(np.float32)}
+    # safetensors writes an array's memory as it lies, and scikit-learn's lie column by column
+    return {"weight": raw.astype(np.float32, order="C"), "bias": bias.astype(np.float32)}
 
 
 def majority(tables: Mapping[str, Table], bounds: Bounds) -> dict[str, Any]:
