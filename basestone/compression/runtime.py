@@ -129,9 +129,7 @@ def openvino_options(precision: Precision, threads: int) -> dict[str, Any]:
     }
 
 
-def openvino_predictor(
-    model: openvino.Model, precision: Precision, threads: int, *, free: bool = False
-) -> Predictor:
+def openvino_predictor(model: openvino.Model, precision: Precision, threads: int, *, free: bool = False) -> Predictor:
     """OpenVINO on the CPU, compiled anew for every input shape, as fixed shapes run faster than free ones.
 
     ``free``: compiled once for every shape, as for documents, whose lengths are many.

@@ -37,7 +37,9 @@ def _pca(train: NDArray[np.float32], shown: NDArray[np.float32]) -> tuple[NDArra
     return places, {"explained": fitted.explained_variance_ratio_.astype(float).tolist()}
 
 
-def _umap(train: NDArray[np.float32], shown: NDArray[np.float32], seed: int) -> tuple[NDArray[np.float64], dict[str, Any]]:
+def _umap(
+    train: NDArray[np.float32], shown: NDArray[np.float32], seed: int
+) -> tuple[NDArray[np.float64], dict[str, Any]]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # it misses TensorFlow, and says that a seed costs it its threads
         try:

@@ -90,7 +90,9 @@ class Reader(nn.Module):
         )
 
 
-class _Reached(Exception):  # noqa: N818  not an error: it carries the value out of the model
+class _Reached(Exception):
+    """Not an error: it carries the value out of the model."""
+
     def __init__(self, value: Tensor) -> None:
         super().__init__("the layer has been reached")
         self.value = value

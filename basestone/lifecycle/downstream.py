@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from basestone.features.downstream import Table
     from basestone.lifecycle.extract import Bench
 
-SHOWN = 1_500  # points of the picture
+SHOWN = 1_000  # points of the picture
 UMAP_LEARNS_FROM = 5_000  # samples
 
 

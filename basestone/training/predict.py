@@ -1,7 +1,7 @@
 """The one inference loop: eval mode, no gradients, fixed order, and the model left in the mode it was found in.
 
-``outputs`` hands on what the model answers, batch by batch; ``predict`` keeps it; ``evaluate`` keeps the objective's own
-loss and the accuracy, from a single pass.
+``outputs`` hands on what the model answers, batch by batch; ``predict`` keeps it; ``evaluate`` keeps the objective's
+own loss and the accuracy, from a single pass.
 """
 
 from __future__ import annotations

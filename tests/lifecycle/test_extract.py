@@ -139,21 +139,32 @@ def test_a_store_that_was_changed_in_the_cache_is_made_again(digits, tmp_path):
 
 
 def test_another_arithmetic_is_another_store_and_nearly_the_same(digits, tmp_path):
-    made = run("digits-features", overrides=(*DIGITS, "stages.extract.precision=bf16"), out=tmp_path / "run", until="extract")
+    made = run(
+        "digits-features", overrides=(*DIGITS, "stages.extract.precision=bf16"), out=tmp_path / "run", until="extract"
+    )
     found, before = features(made, "test"), features(digits, "test")
     assert made.stages["extract"].facts["reused"] == []
     assert 0 < np.abs(found - before).max() < 0.1 * np.abs(before).max()
 
 
 def test_the_last_map_averaged_is_what_this_networks_head_reads(digits, tmp_path):
-    made = run("digits-features", overrides=(*DIGITS, "stages.extract.layer=features.1"), out=tmp_path / "run", until="extract")
+    made = run(
+        "digits-features", overrides=(*DIGITS, "stages.extract.layer=features.1"), out=tmp_path / "run", until="extract"
+    )
     assert made.stages["extract"].facts["reused"] == [] and made.stages["extract"].facts["side"] == "output"
     np.testing.assert_allclose(features(made, "test"), features(digits, "test"), atol=1e-5)
 
 
 def test_a_layer_that_is_not_there_is_told(tmp_path):
-    with pytest.raises(UsageError, match=r"There is no layer 'featurs\.0' in this model\. Did you mean 'features\.0'\?"):
-        run("digits-features", overrides=(*DIGITS, "stages.extract.layer=featurs.0"), out=tmp_path / "r", until="extract")
+    with pytest.raises(
+        UsageError, match=r"There is no layer 'featurs\.0' in this model\. Did you mean 'features\.0'\?"
+    ):
+        run(
+            "digits-features",
+            overrides=(*DIGITS, "stages.extract.layer=featurs.0"),
+            out=tmp_path / "r",
+            until="extract",
+        )
 
 
 def test_text_does_not_depend_on_the_order_or_size_of_batches(words, monkeypatch, tmp_path):
