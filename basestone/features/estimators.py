@@ -116,9 +116,8 @@ def gradient_boosting(
     def make(rate: float) -> Any:
         from sklearn.ensemble import HistGradientBoostingClassifier
 
-        return HistGradientBoostingClassifier(
-            learning_rate=rate, max_iter=rounds, early_stopping=False, random_state=seed
-        )
+        options: dict[str, Any] = {"early_stopping": False, "random_state": seed}
+        return HistGradientBoostingClassifier(learning_rate=rate, max_iter=rounds, **options)
 
     return Family(make=make, candidates=_each("rate", rates), standardise=False)
 
@@ -153,7 +152,8 @@ def kmeans(
     def make(clusters: int) -> Any:
         from sklearn.cluster import KMeans
 
-        return KMeans(clusters, n_init=starts, random_state=seed)
+        options: dict[str, Any] = {"n_init": starts, "random_state": seed}
+        return KMeans(clusters, **options)
 
     return Family(make=make, candidates=({"clusters": clusters or num_classes},), clusters=True)
 

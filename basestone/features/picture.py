@@ -30,7 +30,7 @@ def _pca(train: NDArray[np.float32], shown: NDArray[np.float32]) -> tuple[NDArra
 
     wanted = min(2, *train.shape)
     fitted = PCA(wanted, svd_solver="covariance_eigh" if train.shape[1] <= 2_000 else "auto", random_state=0).fit(train)
-    rows = fitted.components_
+    rows = np.asarray(fitted.components_)
     signs = np.sign(rows[np.arange(wanted), np.abs(rows).argmax(1)])
     places = np.zeros((len(shown), 2))
     places[:, :wanted] = fitted.transform(shown) * signs

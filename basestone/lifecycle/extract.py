@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from basestone.data.dataset import Split
-    from basestone.features.reader import Reader
+    from basestone.features.reader import Pool, Reader
 
 FORMAT = 1
 WEIGHTS = ("model.safetensors", "model.json")
@@ -81,7 +81,7 @@ class Bench:
 
         model, spec = restore(self.corridor.folder, self.parent.stage)
         head, layer = head_of(model), self.section.layer
-        pool = self.section.pool or getattr(model.get_submodule(head), "pool", "mean")
+        pool: Pool = self.section.pool or getattr(model.get_submodule(head), "pool", "mean")
         return Reader(
             model,
             layer or head,
