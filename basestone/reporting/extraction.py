@@ -17,6 +17,8 @@ from basestone.reporting.svg import INK, MUTED, PAPER, SERIES, short, to_svg, wo
 from basestone.reporting.view import ReportView
 
 SHAPES = ("circle", "triangle-up", "square", "diamond")
+NOTES = {"pca": "picture_pca", "umap": "picture_umap"}
+SIDES = {"input": "layer_input", "output": "layer_output"}
 MOST_CLASSES = len(SERIES) * len(SHAPES)  # with marks of their own; the rest is grey
 
 
@@ -59,7 +61,7 @@ def extractions(view: ReportView) -> Iterator[Extraction]:
             estimators=list(_estimators(made)) if made else [],
             clusterings=list(_clusterings(made)) if made else [],
             picture=drawn or None,
-            note=say(f"picture_{told['kind']}", split=say(f"split_{told['split']}")) if told else both(""),
+            note=say(NOTES[told["kind"]], split=say(f"split_{told['split']}")) if told else both(""),
         )
 
 
@@ -106,8 +108,7 @@ def picture_chart(
 
 def _facts(made: Mapping[str, Any]) -> Iterator[Fact]:
     yield Fact(say("parent"), both(made["parent"]))
-    read = say(f"layer_{made['side']}", layer=made["layer"])
-    yield Fact(say("layer"), read)
+    yield Fact(say("layer"), say(SIDES[made["side"]], layer=made["layer"]))
     yield Fact(say("features_dim"), both(f"{made['dim']:,}, {made['pool']}"))
     rows = {language: " · ".join(f"{say(f'split_{name}')[language]} {n:,}" for name, n in made["rows"].items())
             for language in LANGUAGES}  # fmt: skip

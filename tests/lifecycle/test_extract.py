@@ -11,14 +11,16 @@ import torch
 from safetensors.numpy import load_file
 from sklearn.neighbors import KNeighborsClassifier
 
+import basestone as bst
 from basestone.core.artifact import read_json
 from basestone.core.errors import ArtifactError, UsageError
 from basestone.core.evidence import read_records
 from basestone.features.plan import by_length
 from basestone.lifecycle import featurise
 from basestone.lifecycle.extract import Bench
+from basestone.lifecycle.plan import plan
 from basestone.lifecycle.restore import restore
-from basestone.lifecycle.run import run
+from basestone.lifecycle.run import Run, run
 from basestone.models.head import head_of
 from basestone.recipe.check import check
 
@@ -179,8 +181,11 @@ def test_text_does_not_depend_on_the_order_or_size_of_batches(words, monkeypatch
         return [order[start : start + 7] for start in range(0, len(order), 7)]
 
     base = features(words, "train")
-    for name, plan in {"shuffled": shuffled, "one by one": lambda sizes, budget, multiple: real(sizes, 1, 1)}.items():
-        monkeypatch.setattr("basestone.features.plan.by_length", plan)
+    for name, batches in {
+        "shuffled": shuffled,
+        "one by one": lambda sizes, budget, multiple: real(sizes, 1, 1),
+    }.items():
+        monkeypatch.setattr("basestone.features.plan.by_length", batches)
         monkeypatch.setattr(Bench, "key", lambda self, split, name=name: f"features-{name}-{split}")
         other = run(recipe, out=tmp_path / name, until="extract")
         weights = [made.stages["pretrain"].files["model.safetensors"] for made in (other, words)]
@@ -235,6 +240,18 @@ def test_documents_without_labels_have_features_and_no_estimators(tmp_path):
     made = run(recipe, overrides=["stages.extract.downstream=[]"], out=tmp_path / "run")
     assert features(made, "train").shape[1] == 32
     assert (made.folder.stage("extract") / "picture.parquet").exists()
+
+
+def test_a_plan_passes_over_an_extraction(tmp_path):
+    forecast = plan("digits-features", out=tmp_path / "planned")
+    assert list(forecast["training"]) == ["pretrain"] and list(forecast["audits"]) == ["audit"]
+
+
+def test_from_python_features_are_an_array_and_absent_without_an_extraction(digits):
+    made = bst.extract("digits-features", overrides=DIGITS, out=digits.folder.path)
+    assert np.array_equal(made.features("test"), features(digits, "test"))
+    with pytest.raises(ArtifactError, match="Features need an extraction, and this walk came by none"):
+        Run(made.folder, {}).features("test")
 
 
 class TestFaults:
