@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from basestone.core.artifact import read_json, write_atomically, write_json
+from basestone.core.artifact import write_atomically, write_json
 from basestone.core.errors import UsageError
 from basestone.core.evidence import read_records, write_records
 from basestone.core.seed import derive, numpy_generator
@@ -26,7 +26,7 @@ def learn(bench: Bench) -> None:
     from basestone.measures.interval import clopper_pearson
 
     tables = labelled(bench)
-    seed, num_classes = derive(bench.corridor.recipe.seed, "downstream") % 2**32, len(class_names(bench))
+    seed, num_classes = derive(bench.corridor.recipe.seed, "downstream") % 2**32, len(bench.class_names)
     rows = read_records(bench.folder / "test.parquet")
     predictions = {name: rows[name] for name in ("index", "name", "label")}
     entries: list[dict[str, Any]] = []
@@ -39,7 +39,7 @@ def learn(bench: Bench) -> None:
         bench.corridor.progress(bench.folder.name, "estimators")(place + 1, len(bench.section.downstream))
     write_json(
         bench.folder / "downstream.json",
-        {"baseline": majority(tables, clopper_pearson), "class_names": class_names(bench), "estimators": entries},
+        {"baseline": majority(tables, clopper_pearson), "estimators": entries},
     )
     write_records(bench.folder / "predictions.parquet", predictions)
     if tensors:
@@ -77,7 +77,7 @@ def labelled(bench: Bench) -> dict[str, Table]:
     from basestone.features.store import read_features
 
     path = f"stages.{bench.folder.name}.downstream"
-    if not class_names(bench):
+    if not bench.class_names:
         raise UsageError(f"{path} needs labels, and these data have none. Name their column, or set it to [].")
     if missing := [name for name in ("train", "test") if name not in bench.splits]:
         raise UsageError(f"{path} needs the split '{missing[0]}', and the data have none. Set data.split, or it to [].")
@@ -88,12 +88,6 @@ def labelled(bench: Bench) -> dict[str, Table]:
         )
         for name in bench.splits
     }
-
-
-def class_names(bench: Bench) -> list[str]:
-    """The data's classes; none where there are no labels."""
-    card = read_json(bench.corridor.folder.stage(bench.prepared.stage) / "card.json")
-    return list(card["spec"]["class_names"])
 
 
 def named(bench: Bench) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from basestone.core.artifact import Manifest, read_json
 from basestone.core.contracts import View
 from basestone.core.evidence import digest_of
 from basestone.core.spec import TextSpec
-from basestone.lifecycle.check import model_of
+from basestone.lifecycle.origins import model_of, prepared_for
 from basestone.lifecycle.stage import Corridor, perform
 from basestone.recipe.schema import Extract
 
@@ -27,7 +27,8 @@ WEIGHTS = ("model.safetensors", "model.json")
 
 def extract(corridor: Corridor, stage: str, section: Extract, made: dict[str, Manifest]) -> Manifest:
     """Makes ``stages/<stage>``: features and rows of each split, ``downstream.json``, predictions, a picture."""
-    prepared, parent = made["prepare"], made[model_of(corridor.recipe, stage, section.parent)]
+    prepared = made[prepared_for(corridor.recipe, stage)]
+    parent = made[model_of(corridor.recipe, stage, section.parent)]
     return perform(
         corridor,
         stage,
@@ -49,10 +50,20 @@ class Bench:
     folder: Path
 
     @cached_property
+    def card(self) -> dict[str, Any]:
+        """The card of the data."""
+        return read_json(self.corridor.folder.stage(self.prepared.stage) / "card.json")
+
+    @property
+    def class_names(self) -> list[str]:
+        """The data's classes; none where there are no labels."""
+        return list(self.card["spec"]["class_names"])
+
+    @cached_property
     def splits(self) -> list[str]:
         """Which are read, in the order of the data."""
         wanted, have = self.section.splits, list(self.prepared.facts["counts"])
-        return have if wanted is None else [name for name in dict.fromkeys(wanted)]
+        return have if wanted is None else list(dict.fromkeys(wanted))
 
     def split(self, name: str) -> Split:
         """One split as it is, with labels where there are some."""
@@ -63,8 +74,7 @@ class Bench:
 
     def key(self, name: str) -> str:
         """The name of a split's features in the cache: a digest of all that they depend on, and of no path."""
-        card = read_json(self.corridor.folder.stage(self.prepared.stage) / "card.json")
-        data = {key: card[key] for key in ("cache", "tokens", "spec") if key in card}
+        data = {key: self.card[key] for key in ("cache", "tokens", "spec") if key in self.card}
         asked = self.section.model_dump(mode="json", include={"layer", "pool", "precision", "runtime"})
         samples = self.prepared.files["samples.parquet"]
         model = {file: self.parent.files[file] for file in WEIGHTS}
@@ -107,4 +117,4 @@ def _work(bench: Bench) -> dict[str, Any]:
     if bench.section.downstream:
         learn(bench)
     picture = draw(bench) if bench.section.picture != "none" else None
-    return {"parent": bench.parent.stage, "picture": picture, **facts}
+    return {"parent": bench.parent.stage, "class_names": bench.class_names, "picture": picture, **facts}

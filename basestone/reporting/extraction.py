@@ -52,7 +52,7 @@ def extractions(view: ReportView) -> Iterator[Extraction]:
     for stage, found in view.extractions.items():
         told, made, picture = found["facts"]["picture"] or {}, found["downstream"], found["picture"]
         drawn = {
-            language: picture_chart(picture, view.class_names, told, stage, language)
+            language: picture_chart(picture, found["facts"]["class_names"], told, stage, language)
             for language in (LANGUAGES if picture else ())
         }
         yield Extraction(

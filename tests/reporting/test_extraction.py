@@ -15,6 +15,7 @@ from basestone.reporting.extraction import extractions, picture_chart
 from basestone.reporting.html import render
 from basestone.reporting.view import read_view
 
+CLASSES = ["zero", "one", "<b>two</b>"]
 FACTS = {
     "parent": "pretrain",
     "layer": "head",
@@ -24,9 +25,9 @@ FACTS = {
     "cosine": 0.9991,
     "rows": {"train": 1294, "test": 360},
     "reused": [],
+    "class_names": CLASSES,
     "picture": {"kind": "pca", "split": "test", "explained": [0.31, 0.12]},
 }
-CLASSES = ["zero", "one", "<b>two</b>"]
 
 
 def share(value, lower, upper):
@@ -39,7 +40,6 @@ def entry(name, options, chosen_by="validation", converged=True, **scores):
 
 DOWNSTREAM = {
     "baseline": share(0.1, 0.08, 0.13),
-    "class_names": CLASSES,
     "estimators": [
         entry("knn", {"neighbours": 5}, accuracy=share(0.953, 0.93, 0.97)),
         entry("mlp", {"width": 128}, "given", converged=False, accuracy=share(0.9, 0.87, 0.92)),
