@@ -38,7 +38,7 @@ def test_news_are_told_apart_by_a_probe_on_what_masked_words_taught(tmp_path):
     found = read_json(made.folder.stage("extract") / "downstream.json")
     entries = {one["name"]: one for one in found["estimators"]}
     assert found["baseline"]["interval"]["upper"] < 0.35
-    assert entries["logistic"]["accuracy"]["interval"]["lower"] > 0.5
+    assert entries["logistic"]["accuracy"]["interval"]["lower"] > found["baseline"]["interval"]["upper"]
     assert entries["knn"]["accuracy"]["interval"]["lower"] > found["baseline"]["interval"]["upper"]
     assert made.stages["extract"].facts["cosine"] > 0.999
     assert made.features("test").shape == (500, 96)
