@@ -68,42 +68,58 @@ def extractions(view: ReportView) -> Iterator[Extraction]:
 def picture_chart(
     places: Mapping[str, NDArray[Any]], names: Sequence[str], told: Mapping[str, Any], name: str, language: Language
 ) -> str:
-    """A mark a sample, coloured by class, each class named where its samples are densest on average."""
-    classes = sorted(set(places["label"].tolist())) if names else []
+    """A mark a sample, coloured by class, each class named in the middle of its samples.
+
+    ``told``: of the picture in the stage's manifest; ``name`` makes its ids unique in a page.
+    """
+    classes = sorted(set(places["label"].tolist())) if names else [0]
+    looks = [_look(place) for place in range(len(classes))]
     points = [
         {"x": round(float(x), 3), "y": round(float(y), 3), "class": int(label) if names else 0}
         for x, y, label in zip(places["x"], places["y"], places["label"], strict=True)
     ]
-    shown, domain = classes[:MOST_CLASSES], classes or [0]
-    colours = [SERIES[place % len(SERIES)] if place < len(shown) else MUTED for place in range(len(classes))]
-    shapes = [SHAPES[place // len(SERIES)] if place < len(shown) else "cross" for place in range(len(classes))]
-    explained = told.get("explained", [])
-    titles = [
-        f"{word('component', language)} {axis + 1} ({explained[axis]:.0%})" if axis < len(explained) else ""
-        for axis in range(2)
-    ]
-    axis: dict[str, Any] = {"grid": False, "ticks": False, "labels": bool(explained), "tickCount": 5}
-    base = alt.Chart(alt.Data(values=points)).encode(
-        x=alt.X("x:Q", title=titles[0] or None, axis=alt.Axis(**axis), scale=alt.Scale(zero=False)),
-        y=alt.Y("y:Q", title=titles[1] or None, axis=alt.Axis(**axis), scale=alt.Scale(zero=False)),
-    )
+    x, y = (_axis(told.get("explained", []), axis, language) for axis in range(2))
+    base = alt.Chart(alt.Data(values=points)).encode(x=x, y=y)
+    colour = alt.Scale(domain=classes, range=[look[0] for look in looks])
+    shape = alt.Scale(domain=classes, range=[look[1] for look in looks])
     marks = base.mark_point(filled=True, size=22, opacity=0.55).encode(
-        color=alt.Color("class:N", scale=alt.Scale(domain=domain, range=colours or [SERIES[0]]), legend=None),
-        shape=alt.Shape("class:N", scale=alt.Scale(domain=domain, range=shapes or [SHAPES[0]]), legend=None),
+        color=alt.Color("class:N", scale=colour, legend=None), shape=alt.Shape("class:N", scale=shape, legend=None)
     )
-    centres = [
+    labels = alt.Chart(alt.Data(values=_centres(places, classes[:MOST_CLASSES], names))).encode(
+        x="x:Q", y="y:Q", text="name:N"
+    )
+    halo = labels.mark_text(fontSize=13, fontWeight="bold", color=PAPER, stroke=PAPER, strokeWidth=4)
+    words = labels.mark_text(fontSize=13, fontWeight="bold", color=INK)
+    chart = alt.layer(marks, halo, words).properties(width=560, height=420)
+    return to_svg(chart, f"{name}-picture-{language}", word("features_picture", language))
+
+
+def _look(place: int) -> tuple[str, str]:
+    """Colour and shape of a class; those beyond ``MOST_CLASSES`` look alike."""
+    if place >= MOST_CLASSES:
+        return MUTED, "cross"
+    return SERIES[place % len(SERIES)], SHAPES[place // len(SERIES)]
+
+
+def _axis(explained: Sequence[float], axis: int, language: Language) -> alt.X | alt.Y:
+    """A component with its share of the variance; without a name or numbers where places mean nothing."""
+    known = axis < len(explained)
+    title = f"{word('component', language)} {axis + 1} ({explained[axis]:.0%})" if known else None
+    kind, key = (alt.X, "x:Q") if axis == 0 else (alt.Y, "y:Q")
+    look = alt.Axis(grid=False, ticks=False, labels=known, tickCount=5)
+    return kind(key, title=title, axis=look, scale=alt.Scale(zero=False))
+
+
+def _centres(places: Mapping[str, NDArray[Any]], classes: Sequence[int], names: Sequence[str]) -> list[dict[str, Any]]:
+    """The median place of each class, with its name; nothing where classes have no names."""
+    return [
         {
             "x": float(np.median(places["x"][places["label"] == label])),
             "y": float(np.median(places["y"][places["label"] == label])),
             "name": short(str(names[label]), 18),
         }
-        for label in shown
+        for label in (classes if names else ())
     ]
-    text = alt.Chart(alt.Data(values=centres)).encode(x="x:Q", y="y:Q", text="name:N")
-    halo = text.mark_text(fontSize=13, fontWeight="bold", color=PAPER, stroke=PAPER, strokeWidth=4)
-    words = text.mark_text(fontSize=13, fontWeight="bold", color=INK)
-    chart = alt.layer(marks, halo, words).properties(width=560, height=420)
-    return to_svg(chart, f"{name}-picture-{language}", word("features_picture", language))
 
 
 def _facts(made: Mapping[str, Any]) -> Iterator[Fact]:
