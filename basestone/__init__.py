@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from basestone.lifecycle.plan import plan
     from basestone.lifecycle.profile import profile
     from basestone.lifecycle.run import Run, run
+    from basestone.lifecycle.run import extracted as extract
     from basestone.lifecycle.selftest import selftest
     from basestone.lifecycle.verify import verify
 
@@ -30,6 +31,7 @@ _HOMES = {
     "check": ("check", "load_checked"),
     "compare": ("compare", "compare"),
     "doctor": ("doctor", "doctor"),
+    "extract": ("run", "extracted"),
     "plan": ("plan", "plan"),
     "profile": ("profile", "profile"),
     "run": ("run", "run"),
@@ -37,7 +39,7 @@ _HOMES = {
     "verify": ("verify", "verify"),
 }
 
-__all__ = ["Run", "check", "compare", "doctor", "plan", "profile", "run", "selftest", "verify"]
+__all__ = ["Run", "check", "compare", "doctor", "extract", "plan", "profile", "run", "selftest", "verify"]
 
 
 def __getattr__(name: str) -> Any:

@@ -79,6 +79,12 @@ def compress(recipe: Recipe, set_: Set = None, out: Out = None, json_: Json = Fa
 
 
 @app.command()
+def extract(recipe: Recipe, set_: Set = None, out: Out = None, json_: Json = False) -> None:
+    """Walk up to the last extraction: features of every sample, and what classical estimators make of them."""
+    _walk(recipe, set_, out, json_, until="extract")
+
+
+@app.command()
 def audit(recipe: Recipe, set_: Set = None, out: Out = None, json_: Json = False) -> None:
     """Walk up to the verdicts. A finished model is judged as it is, changed files included."""
     _walk(recipe, set_, out, json_, until="audit")

@@ -129,10 +129,14 @@ def openvino_options(precision: Precision, threads: int) -> dict[str, Any]:
     }
 
 
-def openvino_predictor(model: openvino.Model, precision: Precision, threads: int) -> Predictor:
-    """OpenVINO on the CPU, compiled anew for every input shape, as fixed shapes run faster than free ones."""
+def openvino_predictor(model: openvino.Model, precision: Precision, threads: int, *, free: bool = False) -> Predictor:
+    """OpenVINO on the CPU, compiled anew for every input shape, as fixed shapes run faster than free ones.
+
+    ``free``: compiled once for every shape, as for documents, whose lengths are many.
+    """
     core = quiet_openvino().Core()
     options = openvino_options(precision, threads)
+    whole = core.compile_model(model, "CPU", options).create_infer_request() if free else None
     requests: dict[tuple[tuple[int, ...], ...], Any] = {}
 
     def request_for(shapes: tuple[tuple[int, ...], ...]) -> Any:
@@ -145,7 +149,7 @@ def openvino_predictor(model: openvino.Model, precision: Precision, threads: int
         return requests[shapes]
 
     def predict(*arrays: NDArray[Any]) -> NDArray[np.float32]:
-        request = request_for(tuple(array.shape for array in arrays))
+        request = whole or request_for(tuple(array.shape for array in arrays))
         found = request.infer(list(arrays), share_inputs=True, share_outputs=True)
         return np.array(found[0], np.float32)
 

@@ -68,12 +68,13 @@ class Loss:
 class View:
     """How an objective needs its data to be read.
 
-    ``labels``: each sample with its own target. ``next``: text as one stream in blocks, each token's target the token
-    after it. ``masked``: documents in which some words are hidden; the targets are the hidden tokens, −100 elsewhere.
-    ``share``: of the tokens that are hidden; ``whole_word``: all tokens of a word, or none.
+    ``labels``: each sample with its own target. ``documents``: the same, where there may be no labels. ``next``:
+    text as one stream in blocks, each token's target the token after it. ``masked``: documents in which some words
+    are hidden; the targets are the hidden tokens, −100 elsewhere. ``share``: of the tokens that are hidden;
+    ``whole_word``: all tokens of a word, or none.
     """
 
-    kind: Literal["labels", "next", "masked"] = "labels"
+    kind: Literal["labels", "documents", "next", "masked"] = "labels"
     share: float = 0.15
     whole_word: bool = True
 

@@ -61,7 +61,7 @@ def open_split(
         from basestone.data.text.dataset import open_text
 
         return open_text(card, mine, cache_root, view)
-    if view.kind != "labels":
+    if view.kind not in ("labels", "documents"):
         raise UsageError(
             f"Only text can be read as '{view.kind}', and these data are images. Choose another objective."
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -21,9 +22,10 @@ EXCERPT = 280  # characters of a document that the report shows
 def report(corridor: Corridor, stage: str, section: Report, made: dict[str, Manifest]) -> Manifest:
     """Makes ``report/``: the page, the ML-BOM, the model card and, last, the signed attestation over everything."""
     audit = section.audit or [stage for stage, manifest in made.items() if manifest.kind == "audit"][-1]
+    extractions = [stage for stage, manifest in made.items() if manifest.kind == "extract"]
 
     def work(_: Path) -> dict[str, Any]:
-        write_report(corridor, audit, section.language)
+        write_report(corridor, audit, section.language, extractions)
         return {"audit": audit, "language": section.language, "files": [f"../../report/{name}" for name in OUTPUTS]}
 
     depends = {
@@ -34,7 +36,9 @@ def report(corridor: Corridor, stage: str, section: Report, made: dict[str, Mani
     return perform(corridor, stage, section.kind, depends=depends, parents=made, work=work)
 
 
-def write_report(corridor: Corridor, audit: str, language: Literal["en", "zh"]) -> None:
+def write_report(
+    corridor: Corridor, audit: str, language: Literal["en", "zh"], extractions: Sequence[str] = ()
+) -> None:
     """Renders the parts of the report in the order in which they refer to one another."""
     from basestone.reporting.attest import build_attestation
     from basestone.reporting.bom import build_bom
@@ -45,11 +49,20 @@ def write_report(corridor: Corridor, audit: str, language: Literal["en", "zh"]) 
     run = corridor.folder
     samples, forecast = telling(corridor, audit), scored_forecast(run, audit)
     beside = judged_beside(run, audit)
-    view = read_view(run, audit, samples=samples, language=language, forecast=forecast, beside=beside)
+    view = read_view(
+        run,
+        audit,
+        samples=samples,
+        language=language,
+        forecast=forecast,
+        beside=beside,
+        extractions=extractions,
+    )
     write_text(run.report / "index.html", render(view))
     write_json(run.report / "bom.cdx.json", build_bom(view))
     write_text(run.report / "MODEL_CARD.md", build_card(view))
-    write_json(run.report / "attestation.dsse.json", build_attestation(run, audit, signing_key(corridor.keys)))
+    attestation = build_attestation(run, audit, signing_key(corridor.keys), extractions)
+    write_json(run.report / "attestation.dsse.json", attestation)
 
 
 def telling(corridor: Corridor, audit: str, count: int = 12) -> list[dict[str, Any]]:

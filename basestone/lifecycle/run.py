@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from basestone.core.artifact import Manifest, write_text
 from basestone.core.contracts import Tracker
@@ -18,6 +18,7 @@ from basestone.lifecycle.audit import audit
 from basestone.lifecycle.check import load_checked
 from basestone.lifecycle.compress import compress
 from basestone.lifecycle.environment import cache_folder, keys_folder
+from basestone.lifecycle.extract import extract
 from basestone.lifecycle.origins import PREPARE, prepared_for
 from basestone.lifecycle.prepare import prepare
 from basestone.lifecycle.pretrain import pretrain
@@ -26,7 +27,18 @@ from basestone.lifecycle.stage import Corridor, locked
 from basestone.lifecycle.threads import pin_threads
 from basestone.recipe.load import LoadedRecipe, resolved_yaml
 
-DOORS = {"pretrain": pretrain, "adapt": adapt, "compress": compress, "audit": audit, "report": report}
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+DOORS = {
+    "pretrain": pretrain,
+    "adapt": adapt,
+    "compress": compress,
+    "extract": extract,
+    "audit": audit,
+    "report": report,
+}
 
 
 @dataclass(frozen=True)
@@ -53,6 +65,15 @@ class Run:
     def report(self) -> Path:
         """The report's page."""
         return self.folder.report / "index.html"
+
+    def features(self, split: str) -> NDArray[np.float32]:
+        """N×D of one split as the last extraction left them, mapped; ArtifactError when the walk came by none."""
+        from basestone.features.store import read_features
+
+        found = [stage for stage, manifest in self.stages.items() if manifest.kind == "extract"]
+        if not found:
+            raise ArtifactError("Features need an extraction, and this walk came by none; add an extract stage.")
+        return read_features(self.folder.stage(found[-1]) / f"{split}.safetensors")
 
     def summary(self) -> dict[str, Any]:
         """What ``basestone run --json`` prints; ``outcome`` is None where nothing was audited."""
@@ -85,6 +106,13 @@ def run(
     folder = out or run_folder(recipe)
     with corridor_for(loaded, folder, tracker, refuse_changes=until != "audit") as corridor:
         return Run(corridor.folder, walk(corridor, until))
+
+
+def extracted(
+    recipe: str | Path, *, overrides: Sequence[str] = (), out: Path | None = None, tracker: Tracker | None = None
+) -> Run:
+    """Runs a recipe up to its last extraction: ``extracted("digits-features").features("test")``."""
+    return run(recipe, overrides=overrides, out=out, tracker=tracker, until="extract")
 
 
 def run_folder(recipe: str | Path) -> Path | None:

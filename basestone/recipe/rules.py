@@ -15,11 +15,12 @@ from basestone.core.errors import Fault, did_you_mean
 from basestone.core.registry import Section
 from basestone.data.options import DataOptions
 from basestone.data.text.options import TextData
-from basestone.recipe.schema import Adapt, Audit, Compress, Pretrain, Recipe, Report
+from basestone.recipe.schema import Adapt, Audit, Compress, Extract, Pretrain, Recipe, Report
 
 NEEDS = {
     "adapt": "pretrain",
     "compress": "pretrain",
+    "extract": "pretrain",
     "audit": "pretrain",
     "report": "audit",
 }  # stage kind → the kind that must come before it
@@ -65,6 +66,9 @@ def broken_rules(recipe: Recipe, raw: dict[str, Any]) -> Iterator[Fault]:
             yield from _compression(stage, path)
             if isinstance(data, TextData):
                 yield Fault(path=path, message="is for images so far, and these data are text. Drop the stage.")
+        if isinstance(stage, Extract):
+            yield from _reference(raw, name, "parent", stage.parent, *MODELS)
+            yield from _extraction(stage, data, path)
         if isinstance(stage, Report):
             yield from _reference(raw, name, "audit", stage.audit, "audit")
 
@@ -163,6 +167,21 @@ def _compression(stage: Compress, path: str) -> Iterator[Fault]:
         yield Fault(path=path, message="must ask for something: prune, fit, quantize, deploy or export.")
     if stage.quantize is not None and stage.deploy is None:
         yield Fault(path=f"{path}.quantize", message="needs 'deploy', which tries what was quantized. Add: deploy: {}")
+
+
+def _extraction(stage: Extract, data: DataOptions | TextData | None, path: str) -> Iterator[Fault]:
+    """What estimators need of the data, and which ways of pooling text has."""
+    missing = [split for split in ("train", "test") if stage.splits is not None and split not in stage.splits]
+    if stage.downstream and missing:
+        yield Fault(
+            path=f"{path}.splits",
+            message=f"must hold '{missing[0]}' for the estimators of 'downstream'. Add it, or set downstream: [].",
+        )
+    if isinstance(data, TextData) and stage.pool == "flat":
+        yield Fault(
+            path=f"{path}.pool",
+            message="cannot be flat for text, whose documents differ in length. Choose first, last or mean.",
+        )
 
 
 def _warmup(stage: Pretrain | Adapt, path: str) -> Iterator[Fault]:

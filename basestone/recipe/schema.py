@@ -15,6 +15,7 @@ from basestone.core.registry import Fraction, NaturalInt, PositiveFloat, Positiv
 from basestone.data.options import DataOptions
 from basestone.data.text.options import TextData
 from basestone.data.transforms import TRANSFORMS
+from basestone.features.estimators import ESTIMATORS
 from basestone.models.catalogue import INITS, MODELS
 from basestone.objectives.catalogue import OBJECTIVES
 from basestone.objectives.distillation import DISTILLERS
@@ -23,7 +24,7 @@ from basestone.training.options import FitOptions
 
 if TYPE_CHECKING:
     InitSection = ModelSection = ObjectiveSection = TrackerSection = TransformSection = Section
-    DistillerSection = MethodSection = QuantizerSection = Section
+    DistillerSection = EstimatorSection = MethodSection = QuantizerSection = Section
 
     class PrunerSection(Section):
         """What every pruner has."""
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
         samples: int
 else:
     DistillerSection = DISTILLERS.union()
+    EstimatorSection = ESTIMATORS.union()
     InitSection = INITS.union()
     MethodSection = METHODS.union()
     ModelSection = MODELS.union()
@@ -119,6 +121,34 @@ class Compress(Strict):
     export: list[Literal["onnx", "openvino", "pt2", "litert"]] = Field(default=[])
 
 
+class Extract(Strict):
+    """Keep what a finished model makes of the data, one vector a sample, and fit classical estimators to it.
+
+    The store is found again by the content of model and data: an equal extraction, of any recipe, is not done twice.
+    """
+
+    kind: Literal["extract"] = "extract"
+    parent: str | None = Field(default=None, description="The stage whose model is read; None: the last model.")
+    layer: str | None = Field(default=None, description="The layer whose output is read; None: what the head reads.")
+    pool: Literal["first", "last", "mean", "flat"] | None = Field(
+        default=None,
+        description="One vector of many tokens or places; None: as the model's head does it, else the mean.",
+    )
+    splits: list[Literal["train", "validation", "test"]] | None = Field(
+        default=None, description="Which are read; None: all that the data have."
+    )
+    batch_tokens: PositiveInt = Field(default=16_384, description="Tokens of one batch of text, padding included.")
+    batch_size: PositiveInt = Field(default=250, description="Images of one batch.")
+    precision: Literal["fp32", "bf16"] = "fp32"
+    runtime: Literal["eager", "openvino"] = Field(
+        default="eager", description="What runs the model; any but 'eager' is proven on samples first."
+    )
+    downstream: list[EstimatorSection] = Field(
+        default=[{"kind": "knn"}, {"kind": "logistic"}, {"kind": "kmeans"}], validate_default=True
+    )
+    picture: Literal["pca", "umap", "none"] = "pca"
+
+
 class Waiver(Strict):
     """A clause that is set aside: by whom, why and until when. It never counts as passed."""
 
@@ -166,7 +196,7 @@ class Report(Strict):
     language: Literal["en", "zh"] = Field(default="en", description="The language in which the page opens.")
 
 
-StageSection = Annotated[Pretrain | Adapt | Compress | Audit | Report, Field(discriminator="kind")]
+StageSection = Annotated[Pretrain | Adapt | Compress | Extract | Audit | Report, Field(discriminator="kind")]
 
 
 class Recipe(Strict):

@@ -36,8 +36,12 @@ __all__ = [
 ]
 
 
-def build_attestation(run: RunFolder, audit_stage: str, private_key: Ed25519PrivateKey) -> dict[str, Any]:
+def build_attestation(
+    run: RunFolder, audit_stage: str, private_key: Ed25519PrivateKey, also: Sequence[str] = ()
+) -> dict[str, Any]:
     """The signed envelope about an audit, for ``report/attestation.dsse.json``; its subject is the audited model.
+
+    ``also``: further stages that the report shows and that are attested with it.
 
     Call it when every other file of the report is written.
 
@@ -45,7 +49,7 @@ def build_attestation(run: RunFolder, audit_stage: str, private_key: Ed25519Priv
         ArtifactError: a file that must be attested does not exist.
     """
     subject = subject_files(run, audit_stage)
-    return sign_statement(statement(subject, PREDICATE_TYPE, describe_evidence(run, audit_stage)), private_key)
+    return sign_statement(statement(subject, PREDICATE_TYPE, describe_evidence(run, audit_stage, also)), private_key)
 
 
 def sign_files(folder: Path, names: Sequence[str], private_key: Ed25519PrivateKey) -> Path:

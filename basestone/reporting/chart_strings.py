@@ -54,6 +54,46 @@ CHARTS: dict[str, tuple[str, str]] = {
     "gain_of": ("{stage}, against training from scratch", "{stage}：相对从零训练"),
     "kept_of": ("{task} after {stage}", "{stage} 之后的 {task}"),
     "trained": ("trained", "个训练参数"),
+    "features": ("Features", "特征"),
+    "features_lead": (
+        "What the model makes of each sample, kept in the stage's store, and what simple estimators make of that: "
+        "fitted to the training split, judged on the test split with one-sided 95 % Clopper–Pearson bounds.",
+        "模型对每个样本给出的表示，保存于该阶段的特征库；并给出简单估计器在其上的表现：在训练集上拟合，"
+        "在测试集上评估，附单侧 95% Clopper–Pearson 置信界。",
+    ),
+    "features_picture": ("The features in two dimensions", "特征的二维视图"),
+    "picture_pca": (
+        "Samples of the split {split} in the two directions in which the training features vary most, with the share "
+        "of the variance that each holds.",
+        "{split}集样本在训练特征方差最大的两个方向上的位置，并注明各方向所占方差比例。",
+    ),
+    "picture_umap": (
+        "Samples of the split {split} by UMAP, fitted to the training features: near samples are near one another; "
+        "distances between groups mean nothing.",
+        "{split}集样本的 UMAP 视图（在训练特征上拟合）：邻近的样本彼此靠近；组间距离没有意义。",
+    ),
+    "component": ("Component", "主成分"),
+    "layer": ("Layer", "层"),
+    "layer_input": ("what '{layer}' reads", "“{layer}” 的输入"),
+    "layer_output": ("what '{layer}' gives", "“{layer}” 的输出"),
+    "features_dim": ("Dimensions, pooling", "维数与汇聚方式"),
+    "runtime_cosine": ("Least cosine to PyTorch's", "与 PyTorch 结果的最小余弦"),
+    "estimator": ("Estimator", "估计器"),
+    "estimator_options": ("Chosen options", "所选参数"),
+    "chosen_on": ("Chosen on", "选择依据"),
+    "by_validation": ("validation", "验证集"),
+    "by_folds": ("5 folds of training", "训练集 5 折"),
+    "bounds": ("Bounds", "置信界"),
+    "majority_class": ("most frequent class", "最频繁类别"),
+    "not_converged": ("iterations did not end", "迭代未收敛"),
+    "clustering": ("Clustering", "聚类"),
+    "purity": ("Purity", "纯度"),
+    "clustering_note": (
+        "Purity: the share of test samples whose cluster has their class as its most frequent one in training. "
+        "NMI and ARI: agreement of clusters and classes, 1 where they are the same.",
+        "纯度：测试样本所在簇在训练集中的最频繁类别与其自身类别一致的比例。"
+        "NMI 与 ARI：簇与类别的一致程度，完全一致时为 1。",
+    ),
     "chart_candidates": ("Ways to run the model", "模型的运行方式"),
     "chart_candidates_note": (
         "Latency, beside it accuracy and the size of the files; ★ is shipped: the fastest shown, on {n} samples, "

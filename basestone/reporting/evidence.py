@@ -49,14 +49,16 @@ class Predicate(Strict):
     publicKey: str
 
 
-def describe_evidence(run: RunFolder, audit_stage: str) -> dict[str, Any]:
+def describe_evidence(run: RunFolder, audit_stage: str, also: Sequence[str] = ()) -> dict[str, Any]:
     """The predicate about an audit, not yet signed: call it when every other file of the report is written.
+
+    ``also``: further stages that the report shows.
 
     Raises:
         ArtifactError: a file that must be attested does not exist.
     """
     verdicts = run.verdicts(audit_stage)
-    evidence = [_evidence(run, path) for path in evidence_files(run, audit_stage)]
+    evidence = [_evidence(run, path) for path in evidence_files(run, audit_stage, also)]
     return {
         "outcome": verdicts["outcome"],
         "standard": named(verdicts["standard"]),
@@ -70,15 +72,16 @@ def describe_evidence(run: RunFolder, audit_stage: str) -> dict[str, Any]:
     }
 
 
-def evidence_files(run: RunFolder, audit_stage: str) -> list[str]:
+def evidence_files(run: RunFolder, audit_stage: str, also: Sequence[str] = ()) -> list[str]:
     """Everything that must not change once the audit is reported: POSIX paths relative to the run, sorted.
 
-    The recipe, the environment, the events, the report's pages, and each stage that the audit descends from: its
-    manifest and every file that the manifest names. The report's own stage is not among them: it holds the signature.
+    The recipe, the environment, the events, the report's pages, and each stage that the audit descends from or that
+    is shown ``also``: its manifest and every file that the manifest names. The report's own stage is not among
+    them: it holds the signature.
     """
     files = {run.recipe.name, run.environment.name, run.events.name}
     files |= {f"{run.report.name}/{name}" for name in REPORT_FILES}
-    for stage, manifest in lineage(run, audit_stage):
+    for stage, manifest in (one for root in (audit_stage, *also) for one in lineage(run, root)):
         files |= {f"stages/{stage}/{name}" for name in (MANIFEST, *manifest.files)}
     return sorted(files)
 

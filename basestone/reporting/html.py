@@ -13,6 +13,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from basestone.reporting.extraction import extractions
 from basestone.reporting.facts import all_facts, dataset_facts, split_table
 from basestone.reporting.figures import figures
 from basestone.reporting.numbers import DASH, count, quantity
@@ -43,6 +44,9 @@ def render(view: ReportView) -> str:
         rows=[(clause, [_criterion(one) for one in clause.criteria]) for clause in view.clauses],
         figures=[(figure, {lang: Markup(svg) for lang, svg in figure.svg.items()}) for figure in figures(view)],
         beside=[_beside(row, view.subject) for row in view.beside],
+        extractions=[
+            (one, {lang: Markup(svg) for lang, svg in (one.picture or {}).items()}) for one in extractions(view)
+        ],
         samples=_samples(view),
         generated={} if view.sensitive else view.facts.get("generated", {}),
         dataset=dataset_facts(view),

@@ -6,7 +6,7 @@ Everything here is as the run left it; only names and texts of clauses are broug
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from ruamel.yaml import YAML
 
 from basestone.core.artifact import Manifest, read_json
 from basestone.core.errors import ArtifactError
-from basestone.core.evidence import Records
+from basestone.core.evidence import Records, read_records
 from basestone.core.run import RunFolder
 from basestone.reporting.evidence import lineage
 from basestone.reporting.strings import Language, Text, both
@@ -82,6 +82,7 @@ class ReportView:
     ``candidates``: the ways of running a compressed model that were tried, ``methods``: those by which a model was
     adapted; both are empty for any other. ``chain``: ``comparison.json`` of every adaptation on the way to the subject.
     ``beside``: rows of ``measures.beside``, each with its ``parameters`` (None: it has none to count).
+    ``extractions``: stage → ``facts``, ``downstream`` and ``picture`` (columns), empty where it left none.
     ``forecast`` holds rows ``{"name", "forecast", "actual", "unit", "held"}`` (``name`` a string or {en, zh}).
     """
 
@@ -112,6 +113,7 @@ class ReportView:
     forecast: tuple[Mapping[str, Any], ...]
     beside: tuple[Mapping[str, Any], ...] = ()
     sensitive: bool = False
+    extractions: Mapping[str, Mapping[str, Any]] = field(default_factory=dict[str, Mapping[str, Any]])
 
     @property
     def binding(self) -> tuple[ClauseView, ...]:
@@ -132,6 +134,7 @@ def read_view(
     language: Language = "en",
     forecast: Sequence[Mapping[str, Any]] = (),
     beside: Sequence[Mapping[str, Any]] = (),
+    extractions: Sequence[str] = (),
 ) -> ReportView:
     """Reads what the report of ``audit`` needs.
 
@@ -180,7 +183,18 @@ def read_view(
         forecast=tuple(forecast),
         beside=tuple(beside),
         sensitive=bool(card.get("options", {}).get("sensitive", False)),
+        extractions={stage: _extraction(run, stage) for stage in extractions},
     )
+
+
+def _extraction(run: RunFolder, stage: str) -> dict[str, Any]:
+    folder = run.stage(stage)
+    picture = folder / "picture.parquet"
+    return {
+        "facts": Manifest.read(folder).facts,
+        "downstream": _if_there(folder / "downstream.json"),
+        "picture": read_records(picture) if picture.exists() else {},
+    }
 
 
 def _if_there(path: Path) -> dict[str, Any]:

@@ -1,11 +1,12 @@
 """The one inference loop: eval mode, no gradients, fixed order, and the model left in the mode it was found in.
 
-``predict`` keeps the logits; ``evaluate`` keeps the objective's own loss and the accuracy, from a single pass.
+``outputs`` hands on what the model answers, batch by batch; ``predict`` keeps it; ``evaluate`` keeps the objective's
+own loss and the accuracy, from a single pass.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
@@ -19,6 +20,7 @@ from basestone.core.contracts import BatchSource, Objective
 from basestone.training.precision import Precision, autocast
 
 Progress = Callable[[int, int], object]
+Positions = NDArray[np.int64]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,6 +40,27 @@ class Evaluation:
     accuracy: float | None
 
 
+def outputs(
+    model: nn.Module,
+    source: BatchSource,
+    batches: Sequence[Positions],
+    *,
+    precision: Precision = "fp32",
+    channels_last: bool = False,
+    progress: Progress | None = None,
+) -> Iterator[tuple[Tensor, Batch]]:
+    """What the model answers, float32 on the CPU, with the batch that it answers; one for each of ``batches``.
+
+    ``batches`` are positions in any order and of any number; nothing is augmented. ``progress`` is called with (done,
+    total) samples after each batch.
+    """
+    with evaluating(model):
+        for batch in _batches(model, source, batches, channels_last, progress):
+            with torch.no_grad(), autocast(precision, batch.inputs.device):
+                output: Tensor = model(batch.inputs)
+            yield output.float().cpu(), batch
+
+
 def predict(
     model: nn.Module,
     source: BatchSource,
@@ -53,14 +76,14 @@ def predict(
     ``progress`` is called with (done, total) after each batch.
     """
     chosen = np.arange(len(source)) if positions is None else positions
+    plan = in_order(chosen, batch_size)
     logits, targets, index = [], [], []
-    with evaluating(model), torch.no_grad():
-        for batch in _batches(model, source, chosen, batch_size, channels_last, progress):
-            with autocast(precision, batch.inputs.device):
-                output: Tensor = model(batch.inputs)
-            logits.append(output.float().cpu())
-            targets.append(batch.targets.cpu())
-            index.append(batch.index.cpu())
+    for output, batch in outputs(
+        model, source, plan, precision=precision, channels_last=channels_last, progress=progress
+    ):
+        logits.append(output)
+        targets.append(batch.targets.cpu())
+        index.append(batch.index.cpu())
     if not logits:
         raise ValueError("predict needs at least one position; got none. Pass positions=None for the whole source.")
     return Predictions(
@@ -79,17 +102,22 @@ def evaluate(
 ) -> Evaluation:
     """The objective's loss on every sample of ``source``; accuracy where the model yields N×K scores for N classes."""
     total, count, correct, judged = 0.0, 0, 0, 0
-    with evaluating(model), torch.no_grad(), _outputs(model) as outputs:
-        for batch in _batches(model, source, np.arange(len(source)), batch_size, channels_last, None):
+    with evaluating(model), torch.no_grad(), _answers(model) as answers:
+        for batch in _batches(model, source, in_order(np.arange(len(source)), batch_size), channels_last, None):
             with autocast(precision, batch.inputs.device):
                 loss = objective(model, batch)
             total, count = total + loss.total.item(), count + loss.count
-            scores = outputs.pop()
-            outputs.clear()
+            scores = answers.pop()
+            answers.clear()
             if scores.ndim == 2 and batch.targets.ndim == 1 and not batch.targets.is_floating_point():
                 correct += int((scores.argmax(1) == batch.targets).sum())
                 judged += len(batch)
     return Evaluation(loss=total / count, accuracy=correct / judged if judged else None)
+
+
+def in_order(positions: Positions, batch_size: int) -> list[Positions]:
+    """Batches of at most ``batch_size`` positions as they come."""
+    return [positions[start : start + batch_size] for start in range(0, len(positions), batch_size)]
 
 
 @contextmanager
@@ -119,28 +147,28 @@ def device_of(model: nn.Module) -> torch.device:
 def _batches(
     model: nn.Module,
     source: BatchSource,
-    positions: NDArray[np.int64],
-    batch_size: int,
+    batches: Sequence[Positions],
     channels_last: bool,
     progress: Progress | None,
 ) -> Iterator[Batch]:
-    device = device_of(model)
-    for start in range(0, len(positions), batch_size):
-        yield to_device(source.batch(positions[start : start + batch_size]), device, channels_last)
+    device, done, total = device_of(model), 0, sum(map(len, batches))
+    for positions in batches:
+        yield to_device(source.batch(positions), device, channels_last)
+        done += len(positions)
         if progress is not None:
-            progress(min(start + batch_size, len(positions)), len(positions))
+            progress(done, total)
 
 
 @contextmanager
-def _outputs(model: nn.Module) -> Iterator[list[Tensor]]:
+def _answers(model: nn.Module) -> Iterator[list[Tensor]]:
     """Collects what the model returns, as an objective hands back only its loss."""
-    outputs: list[Tensor] = []
+    answers: list[Tensor] = []
 
     def keep(_model: nn.Module, _inputs: object, output: Tensor) -> None:
-        outputs.append(output)
+        answers.append(output)
 
     handle = model.register_forward_hook(keep)
     try:
-        yield outputs
+        yield answers
     finally:
         handle.remove()

@@ -234,5 +234,5 @@ def test_an_unknown_recipe_is_a_usage_error_with_a_hint(tmp_path: Path, monkeypa
 def test_the_shipped_examples() -> None:
     cifar10 = {f"cifar10-{name}" for name in ("94", "fast", "resnet18", "resnet18-faithful", "small")}
     language = {"bert-mlm-agnews", "gpt-shakespeare", "lstm-agnews"}
-    assert set(examples()) == {"digits", "digits-chain", "digits-small", *cifar10, *language}
+    assert set(examples()) == {"digits", "digits-chain", "digits-features", "digits-small", *cifar10, *language}
     assert all(path.is_file() for path in examples().values())

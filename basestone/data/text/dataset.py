@@ -102,7 +102,7 @@ def open_text(
     if view.kind == "masked":
         continues = np.array(continues_word(tokens.tokenizer))
         return Masked(documents, continues, share=view.share, whole_word=view.whole_word)
-    if not spec.class_names:
+    if view.kind == "labels" and not spec.class_names:
         raise UsageError(
             "Documents must have labels for this objective, and these have none. Name their column in "
             "data.source.label, or choose the objective causal_lm or masked_lm."

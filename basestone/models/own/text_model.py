@@ -82,8 +82,9 @@ class Transformer(nn.Module):
             mask = (ids != self.pad)[:, None, None, :].expand(-1, 1, ids.shape[1], -1)
             return self.model(input_ids=ids, attention_mask=mask)[0]
         length, mask = ids.shape[1], None
-        if ids.is_meta:  # without a mask of ours transformers looks into the numbers for packed documents
-            mask = ids.new_ones((len(ids), 1, length, length), dtype=torch.bool).tril()
+        traced = torch.jit.is_tracing()  # pyright: ignore[reportPrivateImportUsage]
+        if ids.is_meta or traced:  # without a mask of ours transformers looks into the numbers for packed documents
+            mask = ids.new_ones((ids.shape[0], 1, length, length), dtype=torch.bool).tril()
         return self.model(input_ids=ids, attention_mask=mask, use_cache=False)[0]
 
     def advance(self, ids: Tensor, state: Any) -> tuple[Tensor, Any]:
