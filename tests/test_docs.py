@@ -44,6 +44,7 @@ def test_there_are_pages_to_look_at() -> None:
         "README.md",
         "docs/adaptation.md",
         "docs/compression.md",
+        "docs/detection.md",
         "docs/features.md",
         "docs/recipe.md",
         "docs/run-directory.md",

@@ -39,6 +39,14 @@ class Transform(Protocol):
         ...
 
 
+class BoxTransform(Protocol):
+    """A random change of a batch of images that moves their boxes along."""
+
+    def with_boxes(self, images: Tensor, boxes: Tensor, draw: Draw) -> tuple[Tensor, Tensor]:
+        """Images as a ``Transform`` has them, boxes N×M×5 as ``Batch.targets`` does; M may change."""
+        ...
+
+
 class BatchSource(Protocol):
     """One split of a data set, read by position."""
 
@@ -70,11 +78,11 @@ class View:
 
     ``labels``: each sample with its own target. ``documents``: the same, where there may be no labels. ``next``:
     text as one stream in blocks, each token's target the token after it. ``masked``: documents in which some words
-    are hidden; the targets are the hidden tokens, −100 elsewhere. ``share``: of the tokens that are hidden;
-    ``whole_word``: all tokens of a word, or none.
+    are hidden; the targets are the hidden tokens, −100 elsewhere. ``boxes``: images with the objects in them.
+    ``share``: of the tokens that are hidden; ``whole_word``: all tokens of a word, or none.
     """
 
-    kind: Literal["labels", "documents", "next", "masked"] = "labels"
+    kind: Literal["labels", "documents", "next", "masked", "boxes"] = "labels"
     share: float = 0.15
     whole_word: bool = True
 

@@ -8,9 +8,10 @@ from typing import Any, Literal, Self
 
 @dataclass(frozen=True, kw_only=True)
 class ImageSpec:
-    """The shape and meaning of an image classification data set.
+    """The shape and meaning of a data set of images.
 
-    ``mean`` and ``std`` are per channel, of the training split, on the 0–1 scale.
+    ``mean`` and ``std`` are per channel, of the training split, on the 0–1 scale. ``head``: what a model of these
+    images answers: the class of the whole image, or boxes with classes.
     """
 
     channels: int
@@ -19,10 +20,11 @@ class ImageSpec:
     class_names: tuple[str, ...]
     mean: tuple[float, ...]
     std: tuple[float, ...]
+    head: Literal["classes", "boxes"] = "classes"
 
     @property
     def num_classes(self) -> int:
-        """The number of classes, at least 2."""
+        """The number of classes, at least 2; of boxes at least 1."""
         return len(self.class_names)
 
     @property
@@ -38,7 +40,9 @@ class ImageSpec:
     def from_json(cls, value: dict[str, Any]) -> Self:
         """Reads what ``to_json`` wrote (JSON has no tuples)."""
         lists = {name: tuple(value[name]) for name in ("class_names", "mean", "std")}
-        return cls(channels=value["channels"], height=value["height"], width=value["width"], **lists)
+        shape = value["channels"], value["height"], value["width"]
+        head = value.get("head", "classes")
+        return cls(channels=shape[0], height=shape[1], width=shape[2], **lists, head=head)
 
 
 @dataclass(frozen=True, kw_only=True)

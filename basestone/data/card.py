@@ -23,26 +23,26 @@ _IMAGES_AT_ONCE = 1024
 
 
 def image_spec(cache: Cache, train: Positions) -> ImageSpec:
-    """Shape, classes, and the mean and standard deviation of each channel over the train split, 0–1 scale.
+    """Shape, classes, and the statistics of the train split."""
+    channels, height, width = cache.images.shape[1:]
+    mean, std = channel_statistics(cache.images, train)
+    return ImageSpec(channels=channels, height=height, width=width, class_names=cache.class_names, mean=mean, std=std)
+
+
+def channel_statistics(images: NDArray[np.uint8], chosen: Positions) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """The mean and standard deviation of each channel over some of N×C×H×W images, 0–1 scale.
 
     They come from exact counts of the 256 values. A constant channel has the deviation 1, so that it normalises to 0.
     """
-    channels, height, width = cache.images.shape[1:]
+    channels = images.shape[1]
     counts = np.zeros((channels, 256), dtype=np.int64)
-    for start in range(0, len(train), _IMAGES_AT_ONCE):
-        block = cache.images[train[start : start + _IMAGES_AT_ONCE]]
+    for start in range(0, len(chosen), _IMAGES_AT_ONCE):
+        block = images[chosen[start : start + _IMAGES_AT_ONCE]]
         counts += np.stack([np.bincount(block[:, c].ravel(), minlength=256) for c in range(channels)])
     share, value = counts / counts.sum(1, keepdims=True), np.arange(256) / 255
     mean = share @ value
     std = np.sqrt((share * (value - mean[:, None]) ** 2).sum(1))
-    return ImageSpec(
-        channels=channels,
-        height=height,
-        width=width,
-        class_names=cache.class_names,
-        mean=tuple(mean.tolist()),
-        std=tuple(np.where(std > 0, std, 1.0).tolist()),
-    )
+    return tuple(mean.tolist()), tuple(np.where(std > 0, std, 1.0).tolist())
 
 
 def dataset_card(

@@ -9,25 +9,27 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from basestone.core.artifact import read_json
-from basestone.core.contracts import Transform, View
+from basestone.core.contracts import BoxTransform, Transform, View
 from basestone.core.errors import UsageError
 from basestone.core.evidence import read_records
 from basestone.data.cache import Progress
+from basestone.data.detection.options import BoxData
+from basestone.data.detection.split import BoxSplit
 from basestone.data.image_split import ImageSplit
 from basestone.data.options import DataOptions
 from basestone.data.text.options import TextData
 from basestone.data.text.splits import Blocks, Documents, Masked
 
-__all__ = ["ImageSplit", "Split", "open_split", "prepare"]
+__all__ = ["BoxSplit", "ImageSplit", "Split", "open_split", "prepare"]
 
-Split = ImageSplit | Documents | Masked | Blocks
+Split = ImageSplit | BoxSplit | Documents | Masked | Blocks
 
 
 def prepare(
-    options: DataOptions | TextData,
+    options: DataOptions | TextData | BoxData,
     *,
     seed: int,
     folder: Path,
@@ -42,6 +44,10 @@ def prepare(
         from basestone.data.text.dataset import prepare_text
 
         return prepare_text(options, seed=seed, folder=folder, cache_root=cache_root, progress=progress)
+    if isinstance(options, BoxData):
+        from basestone.data.detection.dataset import prepare_boxes
+
+        return prepare_boxes(options, seed=seed, folder=folder, cache_root=cache_root, progress=progress)
     from basestone.data.image_dataset import prepare_images
 
     return prepare_images(options, seed=seed, folder=folder, cache_root=cache_root, progress=progress)
@@ -61,6 +67,14 @@ def open_split(
         from basestone.data.text.dataset import open_text
 
         return open_text(card, mine, cache_root, view)
+    if "boxes" in card:
+        from basestone.data.detection.dataset import open_detection
+
+        if view.kind != "boxes":
+            raise UsageError(f"Photographs with boxes cannot be read as '{view.kind}'. Choose the objective detection.")
+        return open_detection(card, mine, cache_root, cast("Sequence[BoxTransform]", augment))
+    if view.kind == "boxes":
+        raise UsageError("The objective detection needs boxes, and these images have none. Choose another objective.")
     if view.kind not in ("labels", "documents"):
         raise UsageError(
             f"Only text can be read as '{view.kind}', and these data are images. Choose another objective."

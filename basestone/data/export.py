@@ -8,8 +8,17 @@ from typing import Any
 import numpy as np
 
 
+def jpeg_bytes(pixels: Any, quality: int = 82) -> bytes:
+    """A JPEG of uint8 pixels, as ``png_bytes``; a photograph takes a tenth of the space."""
+    return _encoded(pixels, "JPEG", quality=quality)
+
+
 def png_bytes(pixels: Any) -> bytes:
     """A PNG of uint8 pixels, C×H×W with one or three channels; a numpy array or a CPU tensor."""
+    return _encoded(pixels, "PNG")
+
+
+def _encoded(pixels: Any, kind: str, **options: int) -> bytes:
     from PIL import Image
 
     array = np.asarray(pixels)
@@ -17,5 +26,5 @@ def png_bytes(pixels: Any) -> bytes:
         raise ValueError(f"pixels must be uint8, 1×H×W or 3×H×W; got {array.dtype} of shape {array.shape}.")
     image = Image.fromarray(array[0] if len(array) == 1 else np.ascontiguousarray(array.transpose(1, 2, 0)))
     file = io.BytesIO()
-    image.save(file, "PNG")
+    image.save(file, kind, **options)
     return file.getvalue()

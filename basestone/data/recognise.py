@@ -6,6 +6,8 @@ from pathlib import Path
 
 from basestone.core.artifact import read_json
 from basestone.core.evidence import digest_of
+from basestone.data.detection.options import BoxData
+from basestone.data.detection.sources import BOX_SOURCES
 from basestone.data.folders import is_whole
 from basestone.data.options import DataOptions
 from basestone.data.sources import SOURCES
@@ -14,11 +16,12 @@ from basestone.data.text.sources import TEXT_SOURCES
 from basestone.data.text.tokenizers import tokenizer_identity
 
 
-def fingerprint(options: DataOptions | TextData) -> str:
+def fingerprint(options: DataOptions | TextData | BoxData) -> str:
     """A digest (hex) of the source's content and of every option but its paths: equal means nothing need be redone."""
     chosen = options.model_dump(mode="json", exclude={"source"})
     if not isinstance(options, TextData):
-        return digest_of({"source": SOURCES.build(options.source).identity(), "options": chosen})
+        source = BOX_SOURCES if isinstance(options, BoxData) else SOURCES
+        return digest_of({"source": source.build(options.source).identity(), "options": chosen})
     chosen["tokenizer"] = tokenizer_identity(options.tokenizer)
     return digest_of({"source": TEXT_SOURCES.build(options.source).identity(), "options": chosen})
 

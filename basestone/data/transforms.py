@@ -7,12 +7,14 @@ normalised, so zero is the mean colour. All randomness comes from the draw.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from annotated_types import Len
 
 from basestone.core.contracts import Draw, Transform
 from basestone.core.registry import Fraction, NaturalInt, PositiveInt, Registry
+from basestone.data.detection.transforms import color_jitter, mirrored_boxes, mosaic, scale_jitter
 
 if TYPE_CHECKING:
     import torch
@@ -55,14 +57,25 @@ def _padded(images: Tensor, padding: int, mode: str) -> Tensor:
 
 
 def flip(*, probability: Fraction = 0.5) -> Transform:
-    """Mirror left and right with this probability, each image on its own."""
+    """Mirror left and right with this probability, each image on its own, boxes along with it."""
+    return _Flip(probability)
 
-    def transform(images: Tensor, draw: Draw) -> Tensor:
+
+@dataclass(frozen=True)
+class _Flip:
+    probability: float
+
+    def __call__(self, images: Tensor, draw: Draw) -> Tensor:
+        return _mirrored(images, self._chosen(images, draw))
+
+    def with_boxes(self, images: Tensor, boxes: Tensor, draw: Draw) -> tuple[Tensor, Tensor]:
+        chosen = self._chosen(images, draw)
+        return _mirrored(images, chosen), mirrored_boxes(boxes, chosen, images.shape[3])
+
+    def _chosen(self, images: Tensor, draw: Draw) -> Tensor:
         import torch
 
-        return _mirrored(images, torch.rand(len(images), generator=draw.generator) < probability)
-
-    return transform
+        return torch.rand(len(images), generator=draw.generator) < self.probability
 
 
 def alternating_flip() -> Transform:
@@ -143,5 +156,8 @@ TRANSFORMS: Registry[Transform] = Registry(
         "alternating_flip": alternating_flip,
         "progressive_resize": progressive_resize,
         "cutout": cutout,
+        "scale_jitter": scale_jitter,
+        "mosaic": mosaic,
+        "color_jitter": color_jitter,
     },
 )

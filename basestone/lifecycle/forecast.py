@@ -23,7 +23,8 @@ def forecast_audit(
     from basestone.standard.plan import plan
 
     available = sample_sizes(section, counts)
-    wanted = available if "corrupted" in standard.records else available | {"corrupted": 0}
+    shown = {"corrupted", "detected_corrupted"} & {*standard.records}
+    wanted = available if shown else available | {"corrupted": 0}
     return plan(standard, available, rehearse(subject, test, section.batch_size, wanted))
 
 
@@ -54,6 +55,9 @@ def sample_sizes(section: Audit, counts: dict[str, int]) -> dict[str, int]:
         "clean_test": tested,
         "clean_train": min(wanted.train or counts["train"], counts["train"]),
         "corrupted": min(wanted.corruptions or tested, tested),
+        "detected_test": tested,
+        "detected_train": min(wanted.train or counts["train"], counts["train"]),
+        "detected_corrupted": min(wanted.corruptions or tested, tested),
         "duplicates": test,
         "language_test": test,
         "language_train": test,
@@ -69,6 +73,7 @@ def rehearse(subject: Subject, test: Any, batch_size: int, available: dict[str, 
     import numpy as np
 
     from basestone.measures.corrupted import collect_corrupted
+    from basestone.measures.detected import collect_detected_corrupted
     from basestone.measures.energy import EnergyMeter
     from basestone.measures.machine import median_seconds
     from basestone.standard.plan import CostModel
@@ -79,14 +84,14 @@ def rehearse(subject: Subject, test: Any, batch_size: int, available: dict[str, 
     per_image, extra = batch / size, 0.0
     if available["corrupted"]:
         few, under = np.arange(min(REHEARSED, len(test))), corruptions(test, 0)
-        corrupted = median_seconds(
-            lambda: collect_corrupted(subject, under, test.targets, few, batch_size=size), rounds=1
-        )
+        collect: Any = collect_detected_corrupted if hasattr(test, "boxes") else collect_corrupted
+        truth = test.boxes if hasattr(test, "boxes") else test.targets
+        corrupted = median_seconds(lambda: collect(subject, under, truth, few, batch_size=size), rounds=1)
         extra = max(0.0, corrupted / len(few) - 75 * per_image)
     return CostModel(
         seconds_per_image=per_image,
         seconds_single=single,
         bytes_model=meter.peak_memory_bytes,
         batch_size=size,
-        fixed_seconds={"corrupted": extra * available["corrupted"]},
+        fixed_seconds=dict.fromkeys(("corrupted", "detected_corrupted"), extra * available["corrupted"]),
     )

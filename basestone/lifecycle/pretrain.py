@@ -83,7 +83,7 @@ def _work(corridor: Corridor, section: Pretrain, prepared: Manifest, folder: Pat
         "spec": parts.spec.to_json(),
         "task": corridor.recipe.task,
     }
-    if isinstance(parts.spec, TextSpec):
+    if isinstance(parts.spec, TextSpec) or view_of(parts.objective).kind == "boxes":
         told["reads"] = view_of(parts.objective).kind
     write_json(folder / "model.json", told)
     write_json(folder / "cost.json", cost)

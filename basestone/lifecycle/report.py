@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from basestone.core.artifact import Manifest, file_digest, read_json, write_json, write_text
+from basestone.core.contracts import View
 from basestone.core.evidence import RecordsMissing
 from basestone.core.run import RunFolder
 from basestone.lifecycle.keys import signing_key
@@ -48,11 +49,12 @@ def write_report(
 
     run = corridor.folder
     samples, forecast = telling(corridor, audit), scored_forecast(run, audit)
-    beside = judged_beside(run, audit)
+    beside, scenes = judged_beside(run, audit), telling_photographs(corridor, audit)
     view = read_view(
         run,
         audit,
         samples=samples,
+        scenes=scenes,
         language=language,
         forecast=forecast,
         beside=beside,
@@ -85,6 +87,25 @@ def telling(corridor: Corridor, audit: str, count: int = 12) -> list[dict[str, A
     else:
         shown = [{"text": excerpt(text)} for text in split.texts(chosen)]
     return [row | one | {"row": split.row_names[row["index"]]} for row, one in zip(rows, shown, strict=True)]
+
+
+def telling_photographs(corridor: Corridor, audit: str, count: int = 8) -> list[dict[str, Any]]:
+    """Test photographs with what a detector found, missed and invented in them; none where none were recorded."""
+    from basestone.data.dataset import open_split
+    from basestone.data.export import jpeg_bytes
+    from basestone.measures.placing import telling_scenes
+
+    try:
+        rows = telling_scenes(corridor.folder.records(audit), count)
+    except RecordsMissing:
+        return []
+    prepared = corridor.folder.stage(prepared_for(corridor.recipe, audit))
+    split: Any = open_split(prepared, corridor.cache, "test", view=View(kind="boxes"))
+    pixels = split.raw([row["index"] for row in rows])
+    return [
+        row | {"jpeg": jpeg_bytes(image), "size": list(image.shape[2:0:-1]), "row": split.row_names[row["index"]]}
+        for row, image in zip(rows, pixels, strict=True)
+    ]
 
 
 def excerpt(text: str) -> str:

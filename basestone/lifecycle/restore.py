@@ -115,9 +115,12 @@ def restore_subject(run: RunFolder, stage: str, section: Audit) -> Subject:
 
 
 def corruptions(split: Any, seed: int) -> Corruptions:
-    """What corrupts the samples of a split: the fifteen of images, or the eleven of text."""
+    """What corrupts the samples of a split: the fifteen of images, the fourteen of boxes, or the eleven of text."""
     from basestone.measures.corrupted import ImageCorruptions, TextCorruptions
+    from basestone.measures.robustness import BOX_FAMILIES
 
+    if hasattr(split, "boxes"):
+        return ImageCorruptions(split.raw, seed, BOX_FAMILIES)
     if hasattr(split, "tokens"):
         return TextCorruptions(split.texts, split.tokens, seed)
     return ImageCorruptions(split.raw, seed)

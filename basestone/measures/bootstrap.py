@@ -7,7 +7,7 @@ and all draws are one matrix product. Source: Davison & Hinkley, Bootstrap Metho
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, Literal
 
 import numpy as np
@@ -87,17 +87,31 @@ def cluster_totals(values: ArrayLike, clusters: ArrayLike) -> NDArray[np.float64
 
 def resampled_totals(totals: NDArray[np.float64], *, seed: int, draws: int = DRAWS) -> NDArray[np.float64]:
     """Draws × columns: the totals of ``len(totals)`` clusters drawn with replacement, for every draw."""
+    return np.concatenate([weights @ totals for weights in resampled_weights(len(totals), seed=seed, draws=draws)])
+
+
+def resampled_weights(clusters: int, *, seed: int, draws: int = DRAWS) -> Iterator[NDArray[np.int64]]:
+    """How often each cluster is drawn: some draws × clusters at a time, until there are ``draws`` of them."""
     if draws < 1:
         raise ValueError(f"draws must be at least 1; got {draws}.")
-    n = len(totals)
-    generator = numpy_generator(seed, "bootstrap", n, draws)
-    parts: list[NDArray[np.float64]] = []
+    generator = numpy_generator(seed, "bootstrap", clusters, draws)
     for start in range(0, draws, _CHUNK):
-        picks = generator.integers(n, size=(min(_CHUNK, draws - start), n))
-        picks += np.arange(len(picks))[:, None] * n
-        weights = np.bincount(picks.ravel(), minlength=len(picks) * n).reshape(len(picks), n)
-        parts.append(weights @ totals)
-    return np.concatenate(parts)
+        picks = generator.integers(clusters, size=(min(_CHUNK, draws - start), clusters))
+        picks += np.arange(len(picks))[:, None] * clusters
+        yield np.bincount(picks.ravel(), minlength=picks.size).reshape(picks.shape)
+
+
+def bias_corrected(sample: NDArray[Any], value: float, share: float) -> float:
+    """The quantile of the draws that stands for ``share`` when the draws lie to one side of ``value`` (Efron 1981).
+
+    Half of the draws should lie below the sample's own value; where they do not, every quantile is moved by twice the
+    difference on the normal scale (Davison & Hinkley 1997, 5.3.2, without acceleration).
+    """
+    from scipy.stats import norm
+
+    below = np.mean(sample < value) + np.mean(sample == value) / 2
+    moved = norm.ppf(np.clip(below, 1 / (len(sample) + 1), 1 - 1 / (len(sample) + 1)))
+    return float(np.quantile(sample, norm.cdf(2 * moved + norm.ppf(share))))
 
 
 def percentile_interval(sample: NDArray[Any], clusters: int, *, seed: int) -> Interval:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
@@ -32,11 +32,11 @@ class Corruptions(Protocol):
 
 @dataclass(frozen=True)
 class ImageCorruptions:
-    """The fifteen of ``corruptions``."""
+    """The fifteen of ``corruptions``, or those of ``families``."""
 
     raw: Raw
     seed: int
-    families = FAMILIES
+    families: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: FAMILIES)
 
     def of(self, positions: NDArray[np.int64]) -> Callable[[str, int], Tensor]:
         """Images in 0–1."""

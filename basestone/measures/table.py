@@ -7,7 +7,17 @@ from collections.abc import Callable
 
 from basestone.core.errors import UsageError, did_you_mean
 from basestone.core.evidence import Measurement, NotMeasured, Records, RecordsMissing
-from basestone.measures import accuracy, bits, calibration, efficiency, integrity, leakage, non_inferiority, seeds
+from basestone.measures import (
+    accuracy,
+    bits,
+    calibration,
+    efficiency,
+    finding,
+    integrity,
+    leakage,
+    non_inferiority,
+    seeds,
+)
 from basestone.measures.robustness import retention
 
 MEASURES: dict[str, Callable[[Records], Measurement]] = {
@@ -20,6 +30,11 @@ MEASURES: dict[str, Callable[[Records], Measurement]] = {
     "bits_gap": bits.bits_gap,
     "seed_range": seeds.seed_range,
     "quality_retention": non_inferiority.quality_retention,
+    "map50_95": finding.map50_95,
+    "map50": finding.map50,
+    "map_gap": finding.map_gap,
+    "map_retention_mean": finding.map_retention_mean,
+    "map_retention_worst": finding.map_retention_worst,
     "leakage_rate": leakage.leakage_rate,
     "corruption_retention_mean": retention.corruption_retention_mean,
     "corruption_retention_worst": retention.corruption_retention_worst,

@@ -23,6 +23,7 @@ from basestone.core.registry import (
     Section,
 )
 from basestone.core.spec import DataSpec, ImageSpec
+from basestone.models.detection_catalogue import faster_rcnn, yolo
 from basestone.models.randomness import own_randomness
 from basestone.models.text_catalogue import bert, gpt, recurrent, transformers
 
@@ -173,6 +174,8 @@ MODELS: Registry[nn.Module] = Registry(
         "gpt": gpt,
         "recurrent": recurrent,
         "transformers": transformers,
+        "yolo": yolo,
+        "faster_rcnn": faster_rcnn,
     },
 )
 
@@ -210,4 +213,6 @@ def rebuild(section: Section, spec: DataSpec) -> nn.Module:
 def _images_only(spec: DataSpec, name: str) -> ImageSpec:
     if not isinstance(spec, ImageSpec):
         raise UsageError(f"The model '{name}' looks at images, and these data are text. Choose bert, gpt or recurrent.")
+    if spec.head != "classes":
+        raise UsageError(f"The model '{name}' classifies whole images, and these data have boxes. Choose yolo.")
     return spec

@@ -18,7 +18,6 @@ from torch.nn.modules.conv import _ConvNd  # pyright: ignore[reportPrivateUsage]
 from basestone.core.contracts import BatchSource
 from basestone.core.errors import UsageError
 from basestone.core.seed import derive, numpy_generator
-from basestone.models.own.text_model import TextModel
 from basestone.models.own.whitened_cnn import PatchWhitening
 
 WeightRule = Callable[[Tensor], object]
@@ -104,7 +103,8 @@ def _reset(module: nn.Module, name: str, layer: nn.Module, rule: WeightRule | No
         if layer.bias is not None:
             nn.init.zeros_(layer.bias)
         return
-    if rule is None and isinstance(module, TextModel) and module.reset_layer(name, layer):
+    own = getattr(module, "reset_layer", None)  # what a network starts from by its paper
+    if rule is None and callable(own) and own(name, layer):
         return
     reset = getattr(layer, "reset_parameters", None) or getattr(layer, "_reset_parameters", None)
     if callable(reset):

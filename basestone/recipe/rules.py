@@ -13,9 +13,13 @@ from typing import Any
 from basestone.core.document import as_mapping
 from basestone.core.errors import Fault, did_you_mean
 from basestone.core.registry import Section
+from basestone.data.detection.options import BoxData
+from basestone.data.detection.sources import BOX_SOURCES
+from basestone.data.detection.transforms import MOVES_BOXES
 from basestone.data.options import DataOptions
 from basestone.data.text.options import TextData
-from basestone.recipe.schema import Adapt, Audit, Compress, Extract, Pretrain, Recipe, Report
+from basestone.models.detection_catalogue import DETECTORS
+from basestone.recipe.schema import Adapt, Audit, Compress, Data, Extract, Pretrain, Recipe, Report
 
 NEEDS = {
     "adapt": "pretrain",
@@ -27,13 +31,13 @@ NEEDS = {
 MODELS = ("pretrain", "adapt", "compress")  # kinds of stages that leave a model
 OWN_SIDE = {"sklearn_digits": 8, "cifar_binary": 32, "cifar_python": 32}  # pixels, before data.image_size
 TEXT_MODELS = ("bert", "gpt", "recurrent", "transformers")
-WITHOUT_VALIDATION = ("sklearn_digits", "cifar_binary", "cifar_python")
+WITHOUT_VALIDATION = ("sklearn_digits", "cifar_binary", "cifar_python", "scenes")
 
 
 def broken_rules(recipe: Recipe, raw: dict[str, Any]) -> Iterator[Fault]:
     """Every rule that ``recipe`` breaks. Its sections may be incomplete; ``raw`` is what was written."""
     yield from _order(raw)
-    data: DataOptions | TextData | None = getattr(recipe, "data", None)
+    data: Data | None = getattr(recipe, "data", None)
     if data is not None:
         yield from _files(data, raw, "data")
         if _option(getattr(data, "tokenizer", None), "kind") == "shared":
@@ -69,6 +73,8 @@ def broken_rules(recipe: Recipe, raw: dict[str, Any]) -> Iterator[Fault]:
         if isinstance(stage, Extract):
             yield from _reference(raw, name, "parent", stage.parent, *MODELS)
             yield from _extraction(stage, data, path)
+        if isinstance(stage, Adapt | Compress | Extract) and isinstance(data, BoxData):
+            yield Fault(path=path, message="is not for detectors so far, and these data have boxes. Drop the stage.")
         if isinstance(stage, Report):
             yield from _reference(raw, name, "audit", stage.audit, "audit")
 
@@ -113,9 +119,12 @@ def _either(kinds: Sequence[str]) -> str:
     return " or ".join(filter(None, [", ".join(kinds[:-1]), kinds[-1]]))
 
 
-def _fitting(recipe: Recipe, stage: Pretrain, data: DataOptions | TextData, path: str) -> Iterator[Fault]:
-    """Images need models and objectives of images, text those of text."""
+def _fitting(recipe: Recipe, stage: Pretrain, data: Data, path: str) -> Iterator[Fault]:
+    """Images need models and objectives of images, text those of text, boxes those of boxes."""
     text, task = isinstance(data, TextData), getattr(recipe, "task", None)
+    if isinstance(data, BoxData) or task == "detection":
+        yield from _fitting_boxes(stage, isinstance(data, BoxData), task, path)
+        return
     if task is not None and text == (task == "image_classification"):
         kind = "text (it has a tokenizer)" if text else "images"
         yield Fault(path="task", message=f"must fit the data, which are {kind}; got '{task}'. Change one of them.")
@@ -124,8 +133,13 @@ def _fitting(recipe: Recipe, stage: Pretrain, data: DataOptions | TextData, path
         yield Fault(
             path=f"{path}.model.kind", message=f"must fit the data ({fitting}); got '{stage.model.kind}'. Change it."
         )
-    if not text and stage.objective.kind in ("masked_lm", "causal_lm"):
+    if not text and stage.objective.kind in ("masked_lm", "causal_lm", "detection"):
         yield Fault(path=f"{path}.objective.kind", message=f"must fit images; got '{stage.objective.kind}'. Change it.")
+    for index, transform in enumerate(() if text else stage.augment):
+        if transform.kind == "mosaic":
+            yield Fault(
+                path=f"{path}.augment.{index}.kind", message="joins several images, which have one label each. Drop it."
+            )
     if text and stage.augment:
         yield Fault(path=f"{path}.augment", message="must be empty for text, which has no such changes. Drop it.")
     if text and stage.objective.kind == "causal_lm" and stage.model.kind == "bert":
@@ -133,6 +147,27 @@ def _fitting(recipe: Recipe, stage: Pretrain, data: DataOptions | TextData, path
             path=f"{path}.objective.kind",
             message="cannot be causal_lm for 'bert', which sees the token it is to guess. Choose gpt or recurrent.",
         )
+
+
+def _fitting_boxes(stage: Pretrain, boxes: bool, task: str | None, path: str) -> Iterator[Fault]:
+    """A detector needs data with boxes, a network that finds them, its own losses and changes that move them along."""
+    if not boxes:
+        yield Fault(
+            path="data.source.kind", message=f"must be of boxes for a detection task ({', '.join(BOX_SOURCES)})."
+        )
+    if task is not None and task != "detection":
+        yield Fault(path="task", message=f"must fit the data, which have boxes; got '{task}'. Set: task: detection")
+    wrong = {"model": stage.model.kind not in DETECTORS, "objective": stage.objective.kind != "detection"}
+    fitting = {"model": ", ".join(DETECTORS), "objective": "detection"}
+    for name in (name for name in wrong if wrong[name]):
+        found = getattr(stage, name).kind
+        yield Fault(path=f"{path}.{name}.kind", message=f"must fit boxes ({fitting[name]}); got '{found}'. Change it.")
+    for index, transform in enumerate(stage.augment):
+        if transform.kind not in MOVES_BOXES:
+            yield Fault(
+                path=f"{path}.augment.{index}.kind",
+                message=f"must move boxes along ({', '.join(MOVES_BOXES)}); got '{transform.kind}'. Change it.",
+            )
 
 
 def _answers(recipe: Recipe, name: str, stage: Audit) -> Iterator[Fault]:
@@ -169,7 +204,7 @@ def _compression(stage: Compress, path: str) -> Iterator[Fault]:
         yield Fault(path=f"{path}.quantize", message="needs 'deploy', which tries what was quantized. Add: deploy: {}")
 
 
-def _extraction(stage: Extract, data: DataOptions | TextData | None, path: str) -> Iterator[Fault]:
+def _extraction(stage: Extract, data: Data | None, path: str) -> Iterator[Fault]:
     """What estimators need of the data, and which ways of pooling text has."""
     missing = [split for split in ("train", "test") if stage.splits is not None and split not in stage.splits]
     if stage.downstream and missing:
@@ -195,7 +230,7 @@ def _warmup(stage: Pretrain | Adapt, path: str) -> Iterator[Fault]:
         )
 
 
-def _sides(stage: Pretrain, data: DataOptions | TextData, path: str) -> Iterator[Fault]:
+def _sides(stage: Pretrain, data: Data, path: str) -> Iterator[Fault]:
     """Transforms that reach further than the image."""
     side = data.image_size or OWN_SIDE.get(data.source.kind) if isinstance(data, DataOptions) else None
     for index, transform in enumerate(stage.augment if side else ()):
@@ -213,7 +248,7 @@ def _sides(stage: Pretrain, data: DataOptions | TextData, path: str) -> Iterator
             )
 
 
-def _early_stop(stage: Pretrain, data: DataOptions | TextData, path: str) -> Iterator[Fault]:
+def _early_stop(stage: Pretrain, data: Data, path: str) -> Iterator[Fault]:
     """Convergence is judged on a validation split, which only some sources bring."""
     own = "validation" in (_option(data.source, "files") or {}) or data.source.kind not in (
         *WITHOUT_VALIDATION,
@@ -226,7 +261,7 @@ def _early_stop(stage: Pretrain, data: DataOptions | TextData, path: str) -> Ite
         )
 
 
-def _files(data: DataOptions | TextData, raw: dict[str, Any], path: str) -> Iterator[Fault]:
+def _files(data: Data, raw: dict[str, Any], path: str) -> Iterator[Fault]:
     """Data that are named must be there. A path with a variable that is not set has its own fault already."""
     files: dict[str, str] = _option(data.source, "files") or {}
     if hasattr(data.source, "files") and "train" not in files:

@@ -11,7 +11,10 @@ from pydantic import Discriminator, Field, Tag
 
 from basestone.adaptation.methods import METHODS
 from basestone.compression.options import PRUNERS, QUANTIZERS, Deploy, Measured
+from basestone.core.document import as_mapping
 from basestone.core.registry import Fraction, NaturalInt, PositiveFloat, PositiveInt, Section, Strict
+from basestone.data.detection.options import BoxData
+from basestone.data.detection.sources import BOX_SOURCES
 from basestone.data.options import DataOptions
 from basestone.data.text.options import TextData
 from basestone.data.transforms import TRANSFORMS
@@ -43,6 +46,7 @@ else:
     TrackerSection = TRACKERS.union()
     TransformSection = TRANSFORMS.union()
 
+Data = DataOptions | BoxData | TextData
 PARTIAL = "Partial"
 NAME_PATTERN = r"^[a-z0-9][a-z0-9._-]*$"
 Name = Annotated[
@@ -50,15 +54,22 @@ Name = Annotated[
 ]
 
 
-def data_kind(value: Any) -> Literal["images", "text"]:
-    """Text is what has a tokenizer, as it is written or as it was read."""
-    return "text" if isinstance(value, TextData) or (isinstance(value, dict) and "tokenizer" in value) else "images"
+def data_kind(value: Any) -> Literal["images", "boxes", "text"]:
+    """Text is what has a tokenizer, boxes what a source of boxes gives, as it is written or as it was read."""
+    if isinstance(value, TextData) or (isinstance(value, dict) and "tokenizer" in value):
+        return "text"
+    boxes = isinstance(value, BoxData) or as_mapping(as_mapping(value).get("source")).get("kind") in [*BOX_SOURCES]
+    return "boxes" if boxes else "images"
 
 
 DataSection = Annotated[
-    Annotated[DataOptions, Tag("images")] | Annotated[TextData, Tag("text")],
+    Annotated[DataOptions, Tag("images")] | Annotated[BoxData, Tag("boxes")] | Annotated[TextData, Tag("text")],
     Discriminator(data_kind),
-    Field(json_schema_extra={"branches": {"images": "#/$defs/DataOptions", "text": "#/$defs/TextData"}}),
+    Field(
+        json_schema_extra={
+            "branches": {"images": "#/$defs/DataOptions", "boxes": "#/$defs/BoxData", "text": "#/$defs/TextData"}
+        }
+    ),
 ]
 
 
@@ -204,7 +215,7 @@ class Recipe(Strict):
 
     schema_version: Literal[1]
     name: Name
-    task: Literal["image_classification", "text_classification", "language_modelling"]
+    task: Literal["image_classification", "detection", "text_classification", "language_modelling"]
     seed: NaturalInt = 0
     data: DataSection
     stages: dict[Name, StageSection]

@@ -141,6 +141,19 @@ CHARTS: dict[str, tuple[str, str]] = {
         "the same images.",
         "{n} 幅图像在强度 1（轻）至 5（重）下的准确率；虚线为同一批图像未受扰动时的准确率。",
     ),
+    "chart_classes": ("Average precision by class", "各类别的平均精度"),
+    "chart_classes_note": (
+        "On the test split: of an answer that overlaps its object by at least one half, and the mean over ten "
+        "overlaps from 0.5 to 0.95.",
+        "测试集上：重叠度不低于 0.5 时的平均精度，以及 0.5 至 0.95 十个重叠度下的均值。",
+    ),
+    "average_precision": ("Average precision", "平均精度"),
+    "chart_kept_precision": ("Robustness to corruptions", "抗扰动能力"),
+    "chart_kept_precision_note": (
+        "Mean average precision at an overlap of 0.5 by severity, 1 (slight) to 5 (strong), on {n} photographs; the "
+        "dashed line is that of the same photographs as they are.",
+        "{n} 张照片在强度 1（轻）至 5（重）下、重叠度 0.5 的平均精度均值；虚线为同一批照片未受扰动时的数值。",
+    ),
     "severity": ("Severity", "强度"),
     "chart_latency": ("Latency of single predictions", "单次预测延迟"),
     "chart_latency_note": (

@@ -41,6 +41,10 @@ def dataset_facts(view: ReportView) -> list[Fact]:
     rows = [_fact("source", source_text(view))]
     if "height" in spec:
         rows.append(_fact("image_size", f"{spec['channels']} × {spec['height']} × {spec['width']}"))
+    if boxes := card.get("boxes"):
+        rows.append(
+            Fact(say("boxes_of_data"), say("boxes_counted", total=f"{boxes['total']:,}", **boxes["faults"]["counts"]))
+        )
     if told := card.get("tokenizer"):
         rows.append(_fact("tokenizer", f"{told['model']}, {told['vocab_size']:,}"))
         rows.append(_fact("max_length", f"{spec['max_length']:,}"))

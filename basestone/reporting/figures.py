@@ -9,7 +9,14 @@ from typing import Any
 import numpy as np
 
 from basestone.core.evidence import RecordsMissing
-from basestone.reporting import candidate_charts, charts, method_charts, sample_charts, transfer_charts
+from basestone.reporting import (
+    candidate_charts,
+    charts,
+    detection_charts,
+    method_charts,
+    sample_charts,
+    transfer_charts,
+)
 from basestone.reporting.numbers import duration
 from basestone.reporting.strings import LANGUAGES, Language, Text, join, say
 from basestone.reporting.view import ReportView
@@ -29,7 +36,10 @@ class Figure:
 
 def figures(view: ReportView) -> list[Figure]:
     """The charts of a run, in the order of the page."""
-    makers = (intervals, learning, methods, transfer, candidates, confusion, reliability, robustness, latency, stages)
+    makers = (
+        *(intervals, learning, methods, transfer, candidates, confusion, reliability, classes),
+        *(robustness, kept_precision, latency, stages),
+    )
     return [figure for maker in makers for figure in _unless_missing(maker, view)]
 
 
@@ -137,6 +147,32 @@ def robustness(view: ReportView) -> Figure | None:
     accuracy = float((clean["label"] == clean["prediction"])[same].mean()) if same.any() else float("nan")
     note = say("chart_robustness_note", n=len(np.unique(corrupted["index"])))
     return _figure("robustness", note, lambda language: sample_charts.robustness_curves(corrupted, accuracy, language))
+
+
+def classes(view: ReportView) -> Figure | None:
+    """A detector's average precision class by class."""
+    measured = {name: view.measurements[name] for name in ("map50", "map50_95") if _is_measured(view, name)}
+    if not measured:
+        return None
+    return _figure(
+        "classes",
+        say("chart_classes_note"),
+        lambda language: detection_charts.class_precision(measured, view.class_names, language),
+    )
+
+
+def kept_precision(view: ReportView) -> Figure | None:
+    """A detector's average precision under corruptions, against that of the same images as they are."""
+    if not _is_measured(view, "map_retention_mean"):
+        return None
+    measured = view.measurements["map_retention_mean"]
+    rows, clean = measured["detail"]["curves"], measured["detail"]["clean_map50"]
+    note = say("chart_kept_precision_note", n=measured["n"])
+    return _figure("kept_precision", note, lambda language: sample_charts.severity_curves(rows, clean, language))
+
+
+def _is_measured(view: ReportView, name: str) -> bool:
+    return "value" in view.measurements.get(name, {})
 
 
 def latency(view: ReportView) -> Figure | None:

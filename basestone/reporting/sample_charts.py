@@ -114,7 +114,11 @@ def reliability_bins(
 
 def robustness_curves(corrupted: Columns, clean_accuracy: float, language: Language) -> str:
     """Accuracy by severity, one small panel a corruption; ``corrupted`` is the records table of that name."""
-    rows = severity_accuracy(corrupted)
+    return severity_curves(severity_accuracy(corrupted), clean_accuracy, language)
+
+
+def severity_curves(rows: list[dict[str, Any]], clean_accuracy: float, language: Language) -> str:
+    """As ``robustness_curves``, of rows ``{family, corruption, severity, accuracy}`` in the order to be shown."""
     names = list(dict.fromkeys(row["corruption"] for row in rows))
     titles = {name: corruption_name(name, language) for name in names}
     rows = [row | {"family": family_name(row["family"], language)} for row in rows]

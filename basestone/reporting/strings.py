@@ -90,6 +90,27 @@ TEXTS: dict[str, tuple[str, str]] = {
     "examples": ("Samples and predictions", "样本与预测"),
     "wrong": ("Wrong", "错误"),
     "correct": ("Correct", "正确"),
+    "scenes": ("Photographs and what was found in them", "照片与检测结果"),
+    "scenes_note": (
+        "At an overlap of 0.5, with answers from the score on at which precision and recall balance best; most faults "
+        "first, and some photographs without any.",
+        "重叠度 0.5；仅计入得分不低于精确率与召回率最佳平衡点的结果。错误最多者在前，另附若干无误的照片。",
+    ),
+    "scene_counts": (
+        "{n_right} right, {n_missed} missed, {n_false} false, {n_placed} badly placed, {n_class} of the wrong class",
+        "正确 {n_right}，漏检 {n_missed}，误检 {n_false}，定位不准 {n_placed}，类别错误 {n_class}",
+    ),
+    "mark_right": ("right", "正确"),
+    "mark_missed": ("missed object", "漏检的目标"),
+    "mark_false": ("answer of nothing, or a second one", "误检或重复检出"),
+    "mark_placed": ("badly placed answer", "定位不准"),
+    "mark_class": ("wrong class", "类别错误"),
+    "boxes_of_data": ("Boxes", "目标框"),
+    "boxes_counted": (
+        "{total}: {clipped} cut off at the border, {dropped} left out as empty, {ignored} ignored; {background} "
+        "photographs without any",
+        "{total}：{clipped} 个在边界处裁切，{dropped} 个因面积为零而略去，{ignored} 个忽略；{background} 张照片无目标",
+    ),
     "generated": ("What the model writes", "模型生成的文本"),
     "generated_note": (
         "Continuations of the beginning of the test text (grey), by the likeliest token and drawn.",

@@ -76,6 +76,20 @@ class Sample:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Scene:
+    """A test photograph: ``size`` is width and height in pixels.
+
+    ``boxes``: ``corners`` in these pixels, ``mark`` (right, missed, false, placed, class), ``label`` and ``score``.
+    """
+
+    jpeg: bytes
+    size: tuple[int, int]
+    row: str
+    faults: int
+    boxes: tuple[Mapping[str, Any], ...]
+
+
+@dataclass(frozen=True, kw_only=True)
 class ReportView:
     """A run, as its report shows it. ``subject`` is the stage of the audited model; stages are in order of need.
 
@@ -108,8 +122,10 @@ class ReportView:
     manifests: Mapping[str, Manifest]
     events: Sequence[Mapping[str, Any]]
     records: Records
+    measurements: Mapping[str, Any]
     facts: Mapping[str, Any]
     samples: tuple[Sample, ...]
+    scenes: tuple[Scene, ...]
     forecast: tuple[Mapping[str, Any], ...]
     beside: tuple[Mapping[str, Any], ...] = ()
     sensitive: bool = False
@@ -131,6 +147,7 @@ def read_view(
     audit: str,
     *,
     samples: Sequence[Mapping[str, Any]] = (),
+    scenes: Sequence[Mapping[str, Any]] = (),
     language: Language = "en",
     forecast: Sequence[Mapping[str, Any]] = (),
     beside: Sequence[Mapping[str, Any]] = (),
@@ -139,6 +156,7 @@ def read_view(
     """Reads what the report of ``audit`` needs.
 
     ``samples`` are ``{png or text, label, prediction, confidence, row}``; labels are class names or positions of them.
+    ``scenes`` are as ``Scene`` has them, with ``class`` for each box's label.
 
     Raises:
         ArtifactError: the audit or a stage that it descends from is not finished, or a file of it is missing.
@@ -178,8 +196,10 @@ def read_view(
         manifests=manifests,
         events=tuple(run.read_events()),
         records=records,
+        measurements=run.measurements(audit),
         facts=read_json(run.stage(audit) / "facts.json"),
         samples=tuple(_sample(sample, names) for sample in samples),
+        scenes=tuple(_scene(scene, names) for scene in scenes),
         forecast=tuple(forecast),
         beside=tuple(beside),
         sensitive=bool(card.get("options", {}).get("sensitive", False)),
@@ -288,6 +308,14 @@ def _sample(sample: Mapping[str, Any], names: Sequence[str]) -> Sample:
         confidence=float(sample["confidence"]),
         row=str(sample.get("row", sample.get("index", ""))),
         correct=sample["label"] == sample["prediction"],
+    )
+
+
+def _scene(scene: Mapping[str, Any], names: Sequence[str]) -> Scene:
+    boxes = (box | {"label": _class_name(box["class"], names)} for box in scene["boxes"])
+    width, height = scene["size"]
+    return Scene(
+        jpeg=scene["jpeg"], size=(width, height), row=str(scene["row"]), faults=scene["faults"], boxes=tuple(boxes)
     )
 
 

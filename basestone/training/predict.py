@@ -109,7 +109,12 @@ def evaluate(
             total, count = total + loss.total.item(), count + loss.count
             scores = answers.pop()
             answers.clear()
-            if scores.ndim == 2 and batch.targets.ndim == 1 and not batch.targets.is_floating_point():
+            if (
+                isinstance(scores, Tensor)
+                and scores.ndim == 2
+                and batch.targets.ndim == 1
+                and not batch.targets.is_floating_point()
+            ):
                 correct += int((scores.argmax(1) == batch.targets).sum())
                 judged += len(batch)
     return Evaluation(loss=total / count, accuracy=correct / judged if judged else None)
@@ -160,11 +165,11 @@ def _batches(
 
 
 @contextmanager
-def _answers(model: nn.Module) -> Iterator[list[Tensor]]:
-    """Collects what the model returns, as an objective hands back only its loss."""
-    answers: list[Tensor] = []
+def _answers(model: nn.Module) -> Iterator[list[object]]:
+    """Collects what the model returns (scores, or a detector's own loss), as an objective hands back only its loss."""
+    answers: list[object] = []
 
-    def keep(_model: nn.Module, _inputs: object, output: Tensor) -> None:
+    def keep(_model: nn.Module, _inputs: object, output: object) -> None:
         answers.append(output)
 
     handle = model.register_forward_hook(keep)

@@ -3,6 +3,7 @@ import pytest
 
 from basestone.measures.bootstrap import (
     DRAWS,
+    bias_corrected,
     cluster_bootstrap,
     cluster_totals,
     ratio_draws,
@@ -79,3 +80,16 @@ def test_a_ratio_near_its_normal_approximation():
 def test_rows_without_a_cluster_are_refused():
     with pytest.raises(ValueError, match="every row needs its cluster; got 2 rows and 3 cluster labels"):
         cluster_totals([1, 2], [0, 1, 2])
+
+
+def test_a_bias_corrected_quantile_of_unbiased_draws_is_the_plain_one():
+    draws = np.random.default_rng(0).normal(2.0, 1.0, 20_001)
+    assert bias_corrected(draws, float(np.median(draws)), 0.05) == pytest.approx(np.quantile(draws, 0.05), abs=1e-3)
+
+
+def test_draws_that_lie_too_high_are_moved_down_by_twice_the_bias():
+    # normal draws about 0.5 of a sample whose own value is 0: z0 = −0.5, so the 5 % point becomes that of −1 − 1.645,
+    # which in these draws is 0.5 − 2.645
+    draws = np.random.default_rng(0).normal(0.5, 1.0, 200_001)
+    assert bias_corrected(draws, 0.0, 0.05) == pytest.approx(0.5 - 2.645, abs=0.02)
+    assert bias_corrected(np.ones(100), 0.0, 0.05) == 1.0

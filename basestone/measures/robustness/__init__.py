@@ -1,8 +1,9 @@
 """How far quality survives a change of the input. Here: the common corruptions, and how much accuracy they leave.
 
-``FAMILIES`` names the fifteen of images in their four families, ``TEXT_FAMILIES`` the eleven of text, without torch,
-for tables and reports; images are changed in ``corruptions`` (with one module a family), documents in ``typing``, and
-both are judged in ``retention``. Attacks and domain shift will live beside them.
+``FAMILIES`` names the fifteen of images in their four families, ``BOX_FAMILIES`` the fourteen of photographs with
+boxes, ``TEXT_FAMILIES`` the eleven of text, without torch, for tables and reports; images are changed in
+``corruptions`` (with one module a family), documents in ``typing``, and both are judged in ``retention``, boxes in
+``finding``. Attacks and domain shift will live beside them.
 """
 
 FAMILIES: dict[str, tuple[str, ...]] = {
@@ -17,4 +18,8 @@ TEXT_FAMILIES: dict[str, tuple[str, ...]] = {
     "words": ("dropped_words", "repeated_words"),
     "spacing": ("joined_words", "split_words"),
 }
+BOX_FAMILIES: dict[str, tuple[str, ...]] = FAMILIES | {  # without what moves objects off their boxes
+    "digital": tuple(name for name in FAMILIES["digital"] if name != "elastic_transform")
+}
+BOX_TYPES = tuple(name for names in BOX_FAMILIES.values() for name in names)
 SEVERITIES = (1, 2, 3, 4, 5)

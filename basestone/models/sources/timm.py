@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import timm
+import torch
 from torch import nn
 
 from basestone.core.errors import UsageError
@@ -31,6 +33,35 @@ def build(spec: ImageSpec, name: str, *, small_input: bool, pretrained: bool, dr
     if pretrained:
         mark_pretrained(module, [*fresh, *_fresh_head(module, spec)])
     return module
+
+
+def features(spec: ImageSpec, name: str, strides: Sequence[int], *, pretrained: bool) -> tuple[nn.Module, list[int]]:
+    """The model ``name`` without its head, giving one map at each of ``strides``, and the channels of those maps.
+
+    Raises:
+        UsageError: no such model, or one without maps at these strides.
+        ArtifactError: the weights cannot be downloaded, or there are none.
+    """
+    _check_name(name)
+    options: dict[str, Any] = {"features_only": True, "in_chans": spec.channels}
+    try:
+        with torch.device("meta"):
+            maps: Any = timm.create_model(name, **options)
+            reductions: list[int] = maps.feature_info.reduction()
+    except (RuntimeError, AttributeError, TypeError) as error:
+        raise UsageError(
+            f"timm '{name}' cannot give maps of features ({error}). Choose resnet18, regnetx_002, …."
+        ) from error
+    if missing := [stride for stride in strides if stride not in reductions]:
+        raise UsageError(
+            f"timm '{name}' must have maps of features at strides {', '.join(map(str, strides))} and has none at "
+            f"{', '.join(map(str, missing))}. Choose resnet18, regnetx_002, …."
+        )
+    chosen = {"out_indices": [reductions.index(stride) for stride in strides]}
+    module: Any = _create(name, pretrained, options | chosen)
+    if pretrained:
+        mark_pretrained(module, [])
+    return module, module.feature_info.channels()
 
 
 def _check_name(name: str) -> None:
