@@ -9,6 +9,7 @@ from basestone.core.artifact import read_json
 from basestone.core.errors import ArtifactError
 from basestone.core.evidence import Records, read_records
 from basestone.lifecycle.collect import Collector, Fact, Session
+from basestone.lifecycle.detections import detected_corrupted, detected_test, detected_train, replayed_boxes
 from basestone.lifecycle.restore import corruptions
 
 if TYPE_CHECKING:
@@ -50,48 +51,6 @@ def _predicted(
 def clean_test(session: Session) -> Mapping[str, Any]:
     """Predictions on the test set: the one pass that every clean measure reads."""
     return _clean(session, "test", session.section.samples.test)
-
-
-def _detected(session: Session, name: str, limit: int | None) -> Mapping[str, Any]:
-    from basestone.measures.detected import collect_detected
-
-    split = session.split(name)
-    return collect_detected(
-        session.subject,
-        split.raw,
-        split.boxes,
-        session.positions(len(split), limit, f"detected_{name}"),
-        batch_size=session.section.batch_size,
-        progress=session.progress(f"{name} images"),
-    )
-
-
-def detected_test(session: Session) -> Mapping[str, Any]:
-    """What a detector finds in the test images, beside what is there."""
-    return _detected(session, "test", session.section.samples.test)
-
-
-def detected_train(session: Session) -> Mapping[str, Any]:
-    """The same of training images, for the generalisation gap."""
-    return _detected(session, "train", session.section.samples.train)
-
-
-def detected_corrupted(session: Session) -> Mapping[str, Any]:
-    """What a detector finds in images that ``detected_test`` holds, under every corruption at five severities."""
-    import numpy as np
-
-    from basestone.measures.detected import collect_detected_corrupted
-
-    split, recorded = session.split("test"), np.unique(Records(session.folder).table("detected_test")["index"])
-    chosen = session.positions(len(recorded), session.section.samples.corruptions, "corrupted")
-    return collect_detected_corrupted(
-        session.subject,
-        corruptions(split, session.corridor.recipe.seed),
-        split.boxes,
-        recorded[chosen],
-        batch_size=session.section.batch_size,
-        progress=session.progress("corrupted samples"),
-    )
 
 
 def generated(session: Session) -> Fact:
@@ -273,17 +232,11 @@ def training_cost(session: Session) -> Fact:
 
 def replay(session: Session) -> Mapping[str, Any]:
     """Fixed inputs once more, through a freshly restored model, against what the first one answered."""
-    import numpy as np
-
-    from basestone.measures.detected import compare_detected
     from basestone.measures.language import collect_blocks, compare_blocks
     from basestone.measures.subject import collect_replay
 
     if session.corridor.recipe.task == "detection":
-        table = Records(session.folder).table("detected_test")
-        seen = np.unique(table["index"])
-        chosen = seen[session.positions(len(seen), session.section.samples.replay, "replay")]
-        return compare_detected(session.fresh_subject(), session.split("test").raw, table, chosen)
+        return replayed_boxes(session)
     if session.corridor.recipe.task == "language_modelling":
         stream, size = session.split("test"), session.section.batch_size
         chosen = session.positions(len(stream), session.section.samples.replay, "replay")

@@ -18,7 +18,7 @@ from basestone.reporting.facts import all_facts, dataset_facts, split_table
 from basestone.reporting.figures import figures
 from basestone.reporting.numbers import DASH, count, quantity
 from basestone.reporting.scenes import MARKS as SCENE_MARKS
-from basestone.reporting.scenes import scenes
+from basestone.reporting.scenes import shown_scenes
 from basestone.reporting.strings import LANGUAGES, Text, both, say
 from basestone.reporting.verification import ATTESTATION
 from basestone.reporting.view import CriterionView, ReportView, Sample
@@ -50,7 +50,7 @@ def render(view: ReportView) -> str:
             (one, {lang: Markup(svg) for lang, svg in (one.picture or {}).items()}) for one in extractions(view)
         ],
         samples=_samples(view),
-        scenes=scenes(view),
+        scenes=shown_scenes(view.scenes),
         scene_marks=SCENE_MARKS,
         generated={} if view.sensitive else view.facts.get("generated", {}),
         dataset=dataset_facts(view),

@@ -6,23 +6,46 @@ One SVG a photograph, the photograph itself inside it as a data URI: nothing is 
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from markupsafe import Markup
 
 from basestone.reporting.strings import Text, say
-from basestone.reporting.view import ReportView, Scene
 
 MARKS = ("missed", "false", "placed", "class", "right")  # in the order of the legend
 LARGEST_SCENES = 500_000  # bytes in all, so that the page stays far below its 2 MB
 
 
-def scenes(view: ReportView) -> list[tuple[Scene, Markup, Text]]:
+@dataclass(frozen=True, kw_only=True)
+class Scene:
+    """A test photograph: ``size`` is width and height in pixels.
+
+    ``boxes``: ``corners`` in these pixels, ``mark`` (right, missed, false, placed, class), ``label`` and ``score``.
+    """
+
+    jpeg: bytes
+    size: tuple[int, int]
+    row: str
+    faults: int
+    boxes: tuple[Mapping[str, Any], ...]
+
+
+def read_scene(told: Mapping[str, Any], names: Sequence[str]) -> Scene:
+    """A photograph whose boxes say their ``class`` as a position among ``names``."""
+    boxes = (box | {"label": names[box["class"]]} for box in told["boxes"])
+    width, height = told["size"]
+    return Scene(
+        jpeg=told["jpeg"], size=(width, height), row=str(told["row"]), faults=told["faults"], boxes=tuple(boxes)
+    )
+
+
+def shown_scenes(scenes: Sequence[Scene]) -> list[tuple[Scene, Markup, Text]]:
     """Each photograph as its SVG, and what can be seen in it in words; as many as the page has room for."""
     shown: list[tuple[Scene, Markup, Text]] = []
     size = 0
-    for scene in view.scenes:
+    for scene in scenes:
         size += len(scene.jpeg) * 4 // 3
         if size > LARGEST_SCENES:
             break

@@ -17,6 +17,7 @@ from basestone.core.errors import ArtifactError
 from basestone.core.evidence import Records, read_records
 from basestone.core.run import RunFolder
 from basestone.reporting.evidence import lineage
+from basestone.reporting.scenes import Scene, read_scene
 from basestone.reporting.strings import Language, Text, both
 
 PREPARE = "prepare"
@@ -73,20 +74,6 @@ class Sample:
     confidence: float
     row: str
     correct: bool
-
-
-@dataclass(frozen=True, kw_only=True)
-class Scene:
-    """A test photograph: ``size`` is width and height in pixels.
-
-    ``boxes``: ``corners`` in these pixels, ``mark`` (right, missed, false, placed, class), ``label`` and ``score``.
-    """
-
-    jpeg: bytes
-    size: tuple[int, int]
-    row: str
-    faults: int
-    boxes: tuple[Mapping[str, Any], ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -199,7 +186,7 @@ def read_view(
         measurements=run.measurements(audit),
         facts=read_json(run.stage(audit) / "facts.json"),
         samples=tuple(_sample(sample, names) for sample in samples),
-        scenes=tuple(_scene(scene, names) for scene in scenes),
+        scenes=tuple(read_scene(scene, names) for scene in scenes),
         forecast=tuple(forecast),
         beside=tuple(beside),
         sensitive=bool(card.get("options", {}).get("sensitive", False)),
@@ -308,14 +295,6 @@ def _sample(sample: Mapping[str, Any], names: Sequence[str]) -> Sample:
         confidence=float(sample["confidence"]),
         row=str(sample.get("row", sample.get("index", ""))),
         correct=sample["label"] == sample["prediction"],
-    )
-
-
-def _scene(scene: Mapping[str, Any], names: Sequence[str]) -> Scene:
-    boxes = (box | {"label": _class_name(box["class"], names)} for box in scene["boxes"])
-    width, height = scene["size"]
-    return Scene(
-        jpeg=scene["jpeg"], size=(width, height), row=str(scene["row"]), faults=scene["faults"], boxes=tuple(boxes)
     )
 
 

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any
 from xml.etree import ElementTree
 
 from basestone.reporting.detection_charts import class_precision
-from basestone.reporting.scenes import LARGEST_SCENES, MARKS, drawn, scenes, words
+from basestone.reporting.scenes import LARGEST_SCENES, MARKS, Scene, drawn, read_scene, shown_scenes, words
 from basestone.reporting.strings import TEXTS
-from basestone.reporting.view import Scene
 
 
 def box(mark: str, label: str = "cat", score: float | None = 0.5) -> dict[str, Any]:
@@ -49,8 +47,13 @@ def test_the_words_count_each_kind():
 
 def test_no_more_photographs_than_the_page_has_room_for():
     large = replace(SCENE, jpeg=b"x" * (LARGEST_SCENES * 3 // 4 // 2))
-    view = cast("Any", SimpleNamespace(scenes=(large,) * 5))
-    assert len(scenes(view)) == 2
+    assert len(shown_scenes((large,) * 5)) == 2
+
+
+def test_a_scene_names_its_classes():
+    told = {"jpeg": b"", "size": [4, 3], "row": 7, "faults": 1, "boxes": [box("false") | {"class": 1}]}
+    found = read_scene(told, ["cat", "dog"])
+    assert (found.boxes[0]["label"], found.size, found.row) == ("dog", (4, 3), "7")
 
 
 def test_a_class_without_objects_has_no_bar():
