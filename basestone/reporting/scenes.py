@@ -88,7 +88,7 @@ def _box(box: Mapping[str, Any], unit: float) -> Iterator[Markup]:
         yield Markup('<text class="{mark}" x="{x:.1f}" y="{y:.1f}" font-size="{size:.1f}">{text}</text>').format(
             mark=box["mark"],
             x=left + unit,
-            y=max(top - 2 * unit, 8 * unit),
+            y=bottom - 2 * unit if box["mark"] == "missed" else max(top - 2 * unit, 8 * unit),  # two may lie alike
             size=8.5 * unit,
             text=f"{box['label']}{score}",
         )
