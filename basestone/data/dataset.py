@@ -1,8 +1,8 @@
 """The data room's doors: prepare a data set, and open one of its splits, whatever its samples are.
 
 A prepared folder holds ``samples.parquet`` (row name, split, position in the cache, label, SHA-256, groups),
-``duplicates.parquet`` (one row a test sample) and ``card.json``. Pixels and tokens stay in the cache, which can be made
-again.
+``duplicates.parquet`` (one row a test sample) and ``card.json``. Pixels, tokens and waveforms stay in the cache, which
+can be made again.
 """
 
 from __future__ import annotations
@@ -18,16 +18,18 @@ from basestone.core.evidence import read_records
 from basestone.data.cache import Progress
 from basestone.data.image_split import ImageSplit
 from basestone.data.options import DataOptions
+from basestone.data.speech.options import SpeechData
+from basestone.data.speech.splits import Recordings
 from basestone.data.text.options import TextData
 from basestone.data.text.splits import Blocks, Documents, Masked
 
-__all__ = ["ImageSplit", "Split", "open_split", "prepare"]
+__all__ = ["ImageSplit", "Recordings", "Split", "open_split", "prepare"]
 
-Split = ImageSplit | Documents | Masked | Blocks
+Split = ImageSplit | Documents | Masked | Blocks | Recordings
 
 
 def prepare(
-    options: DataOptions | TextData,
+    options: DataOptions | TextData | SpeechData,
     *,
     seed: int,
     folder: Path,
@@ -42,6 +44,10 @@ def prepare(
         from basestone.data.text.dataset import prepare_text
 
         return prepare_text(options, seed=seed, folder=folder, cache_root=cache_root, progress=progress)
+    if isinstance(options, SpeechData):
+        from basestone.data.speech.dataset import prepare_speech
+
+        return prepare_speech(options, seed=seed, folder=folder, cache_root=cache_root, progress=progress)
     from basestone.data.image_dataset import prepare_images
 
     return prepare_images(options, seed=seed, folder=folder, cache_root=cache_root, progress=progress)
@@ -61,6 +67,10 @@ def open_split(
         from basestone.data.text.dataset import open_text
 
         return open_text(card, mine, cache_root, view)
+    if "speech" in card:
+        from basestone.data.speech.dataset import open_speech
+
+        return open_speech(card, mine, cache_root, augment, view)
     if view.kind not in ("labels", "documents"):
         raise UsageError(
             f"Only text can be read as '{view.kind}', and these data are images. Choose another objective."

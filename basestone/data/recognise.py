@@ -3,28 +3,36 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from basestone.core.artifact import read_json
 from basestone.core.evidence import digest_of
 from basestone.data.folders import is_whole
 from basestone.data.options import DataOptions
 from basestone.data.sources import SOURCES
+from basestone.data.speech.options import SpeechData
+from basestone.data.speech.sources import SPEECH_SOURCES
 from basestone.data.text.options import TextData
 from basestone.data.text.sources import TEXT_SOURCES
 from basestone.data.text.tokenizers import tokenizer_identity
 
 
-def fingerprint(options: DataOptions | TextData) -> str:
+def fingerprint(options: DataOptions | TextData | SpeechData) -> str:
     """A digest (hex) of the source's content and of every option but its paths: equal means nothing need be redone."""
     chosen = options.model_dump(mode="json", exclude={"source"})
-    if not isinstance(options, TextData):
-        return digest_of({"source": SOURCES.build(options.source).identity(), "options": chosen})
-    chosen["tokenizer"] = tokenizer_identity(options.tokenizer)
-    return digest_of({"source": TEXT_SOURCES.build(options.source).identity(), "options": chosen})
+    if isinstance(options, TextData):
+        chosen["tokenizer"] = tokenizer_identity(options.tokenizer)
+    return digest_of({"source": _source(options).identity(), "options": chosen})
+
+
+def _source(options: DataOptions | TextData | SpeechData) -> Any:
+    if isinstance(options, TextData):
+        return TEXT_SOURCES.build(options.source)
+    return (SPEECH_SOURCES if isinstance(options, SpeechData) else SOURCES).build(options.source)
 
 
 def cache_present(folder: Path, cache_root: Path) -> bool:
-    """Whether the pixels or tokens of a prepared folder are in the cache, judged by the files' sizes."""
+    """Whether the pixels, tokens or waveforms of a prepared folder are in the cache, judged by the files' sizes."""
     if not (folder / "card.json").exists():
         return False
     card = read_json(folder / "card.json")

@@ -13,6 +13,7 @@ from annotated_types import Len
 
 from basestone.core.contracts import Draw, Transform
 from basestone.core.registry import Fraction, NaturalInt, PositiveInt, Registry
+from basestone.data.speech.transforms import SPEECH_TRANSFORMS
 
 if TYPE_CHECKING:
     import torch
@@ -143,5 +144,6 @@ TRANSFORMS: Registry[Transform] = Registry(
         "alternating_flip": alternating_flip,
         "progressive_resize": progressive_resize,
         "cutout": cutout,
+        **SPEECH_TRANSFORMS,
     },
 )

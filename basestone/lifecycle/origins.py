@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from basestone.data.options import DataOptions
-from basestone.data.text.options import TextData
-from basestone.recipe.schema import Adapt, Compress, Pretrain, Recipe
+from basestone.recipe.schema import Adapt, Compress, Data, Pretrain, Recipe
 
 PREPARE = "prepare"
 
@@ -28,7 +26,7 @@ def prepared_for(recipe: Recipe, stage: str) -> str:
     return prepared_for(recipe, model_of(recipe, stage, named))
 
 
-def data_of(recipe: Recipe, prepared: str) -> DataOptions | TextData:
+def data_of(recipe: Recipe, prepared: str) -> Data:
     """The options of what the stage ``prepared`` prepares."""
     if prepared == PREPARE:
         return recipe.data

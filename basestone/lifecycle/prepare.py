@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from basestone.core.artifact import MANIFEST, Manifest
-from basestone.data.options import DataOptions
 from basestone.data.text.options import TextData
 from basestone.lifecycle.origins import PREPARE, data_of
 from basestone.lifecycle.stage import Corridor, perform
+from basestone.recipe.schema import Data
 
 
 def prepare(corridor: Corridor, stage: str = PREPARE) -> Manifest:
@@ -41,7 +41,7 @@ def prepare(corridor: Corridor, stage: str = PREPARE) -> Manifest:
     return perform(corridor, stage, "prepare", depends=depends, parents={}, work=work)
 
 
-def _with_tokenizer(options: DataOptions | TextData, first: Path) -> DataOptions | TextData:
+def _with_tokenizer(options: Data, first: Path) -> Data:
     """The options, with the file of the recipe's own tokenizer where a stage's data ask for that."""
     if not isinstance(options, TextData) or options.tokenizer.kind != "shared":
         return options

@@ -7,14 +7,28 @@ from collections.abc import Callable
 
 from basestone.core.errors import UsageError, did_you_mean
 from basestone.core.evidence import Measurement, NotMeasured, Records, RecordsMissing
-from basestone.measures import accuracy, bits, calibration, efficiency, integrity, leakage, non_inferiority, seeds
+from basestone.measures import (
+    accuracy,
+    bits,
+    calibration,
+    efficiency,
+    groups,
+    integrity,
+    leakage,
+    non_inferiority,
+    seeds,
+    transcripts,
+)
 from basestone.measures.robustness import retention
 
 MEASURES: dict[str, Callable[[Records], Measurement]] = {
     "accuracy": accuracy.accuracy,
     "accuracy_over_baseline": accuracy.accuracy_over_baseline,
     "accuracy_gap": accuracy.accuracy_gap,
+    "group_accuracy_gap": groups.group_accuracy_gap,
     "calibration_error": calibration.calibration_error,
+    "word_error_rate": transcripts.word_error_rate,
+    "character_error_rate": transcripts.character_error_rate,
     "bits_per_byte": bits.bits_per_byte,
     "bits_under_baseline": bits.bits_under_baseline,
     "bits_gap": bits.bits_gap,
@@ -24,6 +38,7 @@ MEASURES: dict[str, Callable[[Records], Measurement]] = {
     "corruption_retention_mean": retention.corruption_retention_mean,
     "corruption_retention_worst": retention.corruption_retention_worst,
     "latency_p99": efficiency.latency_p99,
+    "real_time_factor": efficiency.real_time_factor,
     "training_flops_error": efficiency.training_flops_error,
     "training_record_complete": efficiency.training_record_complete,
     "inference_flops": efficiency.inference_flops,

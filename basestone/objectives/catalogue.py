@@ -5,8 +5,10 @@ from __future__ import annotations
 from basestone.core.contracts import Objective
 from basestone.core.registry import Registry
 from basestone.objectives.language import causal_lm, masked_lm
+from basestone.objectives.speech import ctc
 from basestone.objectives.supervised import cross_entropy, mse
 
 OBJECTIVES: Registry[Objective] = Registry(
-    "objective", {"cross_entropy": cross_entropy, "mse": mse, "masked_lm": masked_lm, "causal_lm": causal_lm}
+    "objective",
+    {"cross_entropy": cross_entropy, "mse": mse, "masked_lm": masked_lm, "causal_lm": causal_lm, "ctc": ctc},
 )

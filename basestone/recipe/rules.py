@@ -15,7 +15,8 @@ from basestone.core.errors import Fault, did_you_mean
 from basestone.core.registry import Section
 from basestone.data.options import DataOptions
 from basestone.data.text.options import TextData
-from basestone.recipe.schema import Adapt, Audit, Compress, Extract, Pretrain, Recipe, Report
+from basestone.recipe.fitting import fitting, group_names
+from basestone.recipe.schema import Adapt, Audit, Compress, Data, Extract, Pretrain, Recipe, Report, data_kind
 
 NEEDS = {
     "adapt": "pretrain",
@@ -26,16 +27,16 @@ NEEDS = {
 }  # stage kind → the kind that must come before it
 MODELS = ("pretrain", "adapt", "compress")  # kinds of stages that leave a model
 OWN_SIDE = {"sklearn_digits": 8, "cifar_binary": 32, "cifar_python": 32}  # pixels, before data.image_size
-TEXT_MODELS = ("bert", "gpt", "recurrent", "transformers")
-WITHOUT_VALIDATION = ("sklearn_digits", "cifar_binary", "cifar_python")
+WITHOUT_VALIDATION = ("sklearn_digits", "cifar_binary", "cifar_python", "spoken_digits")
 
 
 def broken_rules(recipe: Recipe, raw: dict[str, Any]) -> Iterator[Fault]:
     """Every rule that ``recipe`` breaks. Its sections may be incomplete; ``raw`` is what was written."""
     yield from _order(raw)
-    data: DataOptions | TextData | None = getattr(recipe, "data", None)
+    data: Data | None = getattr(recipe, "data", None)
     if data is not None:
         yield from _files(data, raw, "data")
+        yield from group_names(data, "data")
         if _option(getattr(data, "tokenizer", None), "kind") == "shared":
             yield Fault(path="data.tokenizer.kind", message="'shared' is for data of a stage's own. Choose another.")
     for name, stage in recipe.stages.items():
@@ -46,8 +47,9 @@ def broken_rules(recipe: Recipe, raw: dict[str, Any]) -> Iterator[Fault]:
             yield from _warmup(stage, path)
             if stage.data is not None:
                 yield from _files(stage.data, raw, f"{path}.data")
+                yield from group_names(stage.data, f"{path}.data")
         if isinstance(stage, Pretrain) and (own := stage.data or data) is not None:
-            yield from _fitting(recipe, stage, own, path)
+            yield from fitting(recipe, stage, own, path)
             yield from _sides(stage, own, path)
             yield from _early_stop(stage, own, path)
             if stage.fit is None and not _option(stage.model, "pretrained"):
@@ -64,8 +66,8 @@ def broken_rules(recipe: Recipe, raw: dict[str, Any]) -> Iterator[Fault]:
             yield from _reference(raw, name, "parent", stage.parent, *MODELS)
             yield from _reference(raw, name, "teacher", stage.teacher, *MODELS)
             yield from _compression(stage, path)
-            if isinstance(data, TextData):
-                yield Fault(path=path, message="is for images so far, and these data are text. Drop the stage.")
+            if data is not None and (kind := data_kind(data)) != "images":
+                yield Fault(path=path, message=f"is for images so far, and these data are {kind}. Drop the stage.")
         if isinstance(stage, Extract):
             yield from _reference(raw, name, "parent", stage.parent, *MODELS)
             yield from _extraction(stage, data, path)
@@ -113,28 +115,6 @@ def _either(kinds: Sequence[str]) -> str:
     return " or ".join(filter(None, [", ".join(kinds[:-1]), kinds[-1]]))
 
 
-def _fitting(recipe: Recipe, stage: Pretrain, data: DataOptions | TextData, path: str) -> Iterator[Fault]:
-    """Images need models and objectives of images, text those of text."""
-    text, task = isinstance(data, TextData), getattr(recipe, "task", None)
-    if task is not None and text == (task == "image_classification"):
-        kind = "text (it has a tokenizer)" if text else "images"
-        yield Fault(path="task", message=f"must fit the data, which are {kind}; got '{task}'. Change one of them.")
-    if text != (stage.model.kind in TEXT_MODELS):
-        fitting = ", ".join(TEXT_MODELS) if text else "small_cnn, timm, …"
-        yield Fault(
-            path=f"{path}.model.kind", message=f"must fit the data ({fitting}); got '{stage.model.kind}'. Change it."
-        )
-    if not text and stage.objective.kind in ("masked_lm", "causal_lm"):
-        yield Fault(path=f"{path}.objective.kind", message=f"must fit images; got '{stage.objective.kind}'. Change it.")
-    if text and stage.augment:
-        yield Fault(path=f"{path}.augment", message="must be empty for text, which has no such changes. Drop it.")
-    if text and stage.objective.kind == "causal_lm" and stage.model.kind == "bert":
-        yield Fault(
-            path=f"{path}.objective.kind",
-            message="cannot be causal_lm for 'bert', which sees the token it is to guess. Choose gpt or recurrent.",
-        )
-
-
 def _answers(recipe: Recipe, name: str, stage: Audit) -> Iterator[Fault]:
     """An audited model must answer something that can be judged: hidden words are an exercise."""
     earlier = list(recipe.stages.items())[: list(recipe.stages).index(name)]
@@ -169,7 +149,7 @@ def _compression(stage: Compress, path: str) -> Iterator[Fault]:
         yield Fault(path=f"{path}.quantize", message="needs 'deploy', which tries what was quantized. Add: deploy: {}")
 
 
-def _extraction(stage: Extract, data: DataOptions | TextData | None, path: str) -> Iterator[Fault]:
+def _extraction(stage: Extract, data: Data | None, path: str) -> Iterator[Fault]:
     """What estimators need of the data, and which ways of pooling text has."""
     missing = [split for split in ("train", "test") if stage.splits is not None and split not in stage.splits]
     if stage.downstream and missing:
@@ -195,7 +175,7 @@ def _warmup(stage: Pretrain | Adapt, path: str) -> Iterator[Fault]:
         )
 
 
-def _sides(stage: Pretrain, data: DataOptions | TextData, path: str) -> Iterator[Fault]:
+def _sides(stage: Pretrain, data: Data, path: str) -> Iterator[Fault]:
     """Transforms that reach further than the image."""
     side = data.image_size or OWN_SIDE.get(data.source.kind) if isinstance(data, DataOptions) else None
     for index, transform in enumerate(stage.augment if side else ()):
@@ -213,7 +193,7 @@ def _sides(stage: Pretrain, data: DataOptions | TextData, path: str) -> Iterator
             )
 
 
-def _early_stop(stage: Pretrain, data: DataOptions | TextData, path: str) -> Iterator[Fault]:
+def _early_stop(stage: Pretrain, data: Data, path: str) -> Iterator[Fault]:
     """Convergence is judged on a validation split, which only some sources bring."""
     own = "validation" in (_option(data.source, "files") or {}) or data.source.kind not in (
         *WITHOUT_VALIDATION,
@@ -226,7 +206,7 @@ def _early_stop(stage: Pretrain, data: DataOptions | TextData, path: str) -> Ite
         )
 
 
-def _files(data: DataOptions | TextData, raw: dict[str, Any], path: str) -> Iterator[Fault]:
+def _files(data: Data, raw: dict[str, Any], path: str) -> Iterator[Fault]:
     """Data that are named must be there. A path with a variable that is not set has its own fault already."""
     files: dict[str, str] = _option(data.source, "files") or {}
     if hasattr(data.source, "files") and "train" not in files:

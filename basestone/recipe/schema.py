@@ -13,6 +13,7 @@ from basestone.adaptation.methods import METHODS
 from basestone.compression.options import PRUNERS, QUANTIZERS, Deploy, Measured
 from basestone.core.registry import Fraction, NaturalInt, PositiveFloat, PositiveInt, Section, Strict
 from basestone.data.options import DataOptions
+from basestone.data.speech.options import SpeechData
 from basestone.data.text.options import TextData
 from basestone.data.transforms import TRANSFORMS
 from basestone.features.estimators import ESTIMATORS
@@ -50,15 +51,19 @@ Name = Annotated[
 ]
 
 
-def data_kind(value: Any) -> Literal["images", "text"]:
-    """Text is what has a tokenizer, as it is written or as it was read."""
+def data_kind(value: Any) -> Literal["images", "text", "speech"]:
+    """Text is what has a tokenizer, speech what has a sample rate, as it is written or as it was read."""
+    if isinstance(value, SpeechData) or (isinstance(value, dict) and "sample_rate" in value):
+        return "speech"
     return "text" if isinstance(value, TextData) or (isinstance(value, dict) and "tokenizer" in value) else "images"
 
 
+Data = DataOptions | TextData | SpeechData
+BRANCHES = {"images": "DataOptions", "text": "TextData", "speech": "SpeechData"}  # data_kind → definition
 DataSection = Annotated[
-    Annotated[DataOptions, Tag("images")] | Annotated[TextData, Tag("text")],
+    Annotated[DataOptions, Tag("images")] | Annotated[TextData, Tag("text")] | Annotated[SpeechData, Tag("speech")],
     Discriminator(data_kind),
-    Field(json_schema_extra={"branches": {"images": "#/$defs/DataOptions", "text": "#/$defs/TextData"}}),
+    Field(json_schema_extra={"branches": {name: f"#/$defs/{kind}" for name, kind in BRANCHES.items()}}),
 ]
 
 
@@ -185,6 +190,7 @@ class Audit(Strict):
     samples: SampleSizes = SampleSizes()
     batch_size: PositiveInt = 250
     precision: Literal["fp32", "bf16"] = Field(default="fp32", description="The arithmetic in which it is judged.")
+    beam: PositiveInt = Field(default=1, description="Texts that are kept while speech is written down; 1: greedy.")
     channels_last: bool = False
 
 
@@ -204,7 +210,13 @@ class Recipe(Strict):
 
     schema_version: Literal[1]
     name: Name
-    task: Literal["image_classification", "text_classification", "language_modelling"]
+    task: Literal[
+        "image_classification",
+        "text_classification",
+        "language_modelling",
+        "speech_classification",
+        "speech_recognition",
+    ]
     seed: NaturalInt = 0
     data: DataSection
     stages: dict[Name, StageSection]

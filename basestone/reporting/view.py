@@ -64,7 +64,10 @@ class ClauseView:
 
 @dataclass(frozen=True, kw_only=True)
 class Sample:
-    """A test sample with its prediction: ``png``, an image file's bytes, or ``text``; neither may be shown of some."""
+    """A test sample with its prediction: ``png``, an image file's bytes, or ``text``; neither may be shown of some.
+
+    ``shape``: width and height of the picture on the page, in pixels.
+    """
 
     png: bytes | None
     text: str | None
@@ -73,6 +76,7 @@ class Sample:
     confidence: float
     row: str
     correct: bool
+    shape: tuple[int, int] = (96, 96)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,6 +112,7 @@ class ReportView:
     manifests: Mapping[str, Manifest]
     events: Sequence[Mapping[str, Any]]
     records: Records
+    measurements: Mapping[str, Any]
     facts: Mapping[str, Any]
     samples: tuple[Sample, ...]
     forecast: tuple[Mapping[str, Any], ...]
@@ -138,7 +143,8 @@ def read_view(
 ) -> ReportView:
     """Reads what the report of ``audit`` needs.
 
-    ``samples`` are ``{png or text, label, prediction, confidence, row}``; labels are class names or positions of them.
+    ``samples`` are ``{png or text, label, prediction, confidence, row}``, of a wide picture also ``shape``;
+    labels are class names or positions of them.
 
     Raises:
         ArtifactError: the audit or a stage that it descends from is not finished, or a file of it is missing.
@@ -178,6 +184,7 @@ def read_view(
         manifests=manifests,
         events=tuple(run.read_events()),
         records=records,
+        measurements=_if_there(run.stage(audit) / "measurements.json"),
         facts=read_json(run.stage(audit) / "facts.json"),
         samples=tuple(_sample(sample, names) for sample in samples),
         forecast=tuple(forecast),
@@ -288,6 +295,7 @@ def _sample(sample: Mapping[str, Any], names: Sequence[str]) -> Sample:
         confidence=float(sample["confidence"]),
         row=str(sample.get("row", sample.get("index", ""))),
         correct=sample["label"] == sample["prediction"],
+        shape=tuple(sample.get("shape", (96, 96))),
     )
 
 

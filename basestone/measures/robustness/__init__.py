@@ -1,8 +1,9 @@
 """How far quality survives a change of the input. Here: the common corruptions, and how much accuracy they leave.
 
-``FAMILIES`` names the fifteen of images in their four families, ``TEXT_FAMILIES`` the eleven of text, without torch,
-for tables and reports; images are changed in ``corruptions`` (with one module a family), documents in ``typing``, and
-both are judged in ``retention``. Attacks and domain shift will live beside them.
+``FAMILIES`` names the fifteen of images in their four families, ``TEXT_FAMILIES`` the eleven of text,
+``SPEECH_FAMILIES`` the twelve of recordings, without torch, for tables and reports; images are changed in
+``corruptions`` (with one module a family), documents in ``typing``, recordings in ``sound``, and all are judged in
+``retention``. Attacks and domain shift will live beside them.
 """
 
 FAMILIES: dict[str, tuple[str, ...]] = {
@@ -16,5 +17,11 @@ TEXT_FAMILIES: dict[str, tuple[str, ...]] = {
     "case": ("upper_case", "lower_case", "swapped_case"),
     "words": ("dropped_words", "repeated_words"),
     "spacing": ("joined_words", "split_words"),
+}
+SPEECH_FAMILIES: dict[str, tuple[str, ...]] = {
+    "noise": ("white_noise", "pink_noise", "speech_shaped_noise", "mains_hum"),
+    "channel": ("low_pass", "reverberation", "coarse_samples"),
+    "level": ("quiet", "clipping"),
+    "time": ("faster", "slower", "lost_packets"),
 }
 SEVERITIES = (1, 2, 3, 4, 5)
