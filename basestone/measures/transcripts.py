@@ -122,7 +122,7 @@ def _rate(name: str, records: Records, count: Callable[[str, str], tuple[int, in
 
 
 def telling_transcripts(records: Records, count: int) -> list[dict[str, Any]]:
-    """Up to ``count`` recordings worth looking at, those with the most errors a word first: index, said, written, share."""
+    """Up to ``count`` recordings worth looking at: index, label (said), prediction (written), share of words right."""
     table = records.table("transcripts_test")
     errors = [word_errors(said, written) for said, written in zip(table["said"], table["written"], strict=True)]
     share = np.array([wrong / max(words, 1) for wrong, words in errors])

@@ -70,7 +70,7 @@ def _never_measured(cells: Sequence[Mapping[str, Any]], size: int) -> list[dict[
 
 
 def transfer_words(compared: Comparisons, manifests: Mapping[str, Manifest]) -> Iterator[tuple[Text, Text]]:
-    """What each task gained over training from scratch and over its parent, then what earlier ones lost; 95 % bounds."""
+    """What each task gained over training from scratch and over its parent, then what earlier ones lost."""
     for stage, found in compared.items():
         first = next(iter(found["methods"]), None)
         method = str(manifests[stage].facts.get("method"))
