@@ -157,6 +157,8 @@ def _extraction(stage: Extract, data: Data | None, path: str) -> Iterator[Fault]
             path=f"{path}.splits",
             message=f"must hold '{missing[0]}' for the estimators of 'downstream'. Add it, or set downstream: [].",
         )
+    if data is not None and data_kind(data) == "speech":
+        yield Fault(path=path, message="is for images and text so far, and these data are speech. Drop the stage.")
     if isinstance(data, TextData) and stage.pool == "flat":
         yield Fault(
             path=f"{path}.pool",
