@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -87,14 +86,18 @@ def _write(
     progress: Progress | None,
     speeds: Sequence[float],
 ) -> tuple[str, ...]:
-    """Two passes over the file's header, as the number of samples is not known before; returns the class names."""
+    """A recording at all of its speeds, then the next one. Returns the class names.
+
+    The header is written twice, as the number of samples is not known before.
+    """
     columns: dict[str, list[Any]] = {name: [] for name in _COLUMNS}
     columns |= {GROUP + name: [] for name in wanted}
+    splits = source.splits()
     of_source = [name for name in wanted if name != SPEED or list(speeds) == [1.0]]
     with (folder / "samples.npy").open("wb") as file:
         _header(file, 0)
-        for split in source.splits():
-            for row, speed in product(source.rows(split, of_source), speeds):
+        for split in splits:
+            for row, speed in ((row, speed) for row in source.rows(split, of_source) for speed in speeds):
                 samples = decode(row, sample_rate, speed)
                 file.write(samples.tobytes())
                 _append(columns, split, _at(row, speed, of_source, wanted), samples, source)
@@ -102,9 +105,10 @@ def _write(
                     progress(len(columns["name"]), len(columns["name"]))
         file.seek(0)
         _header(file, sum(columns["samples"]))
-    if missing := [split for split in source.splits() if split not in columns["split"]] or not columns["name"]:
-        which = f"'{missing[0]}'" if isinstance(missing, list) else "'train'"
-        raise DataError(f"The source's split {which} must hold recordings and is empty. Fill it or leave it out.")
+    if missing := [split for split in splits or ["train"] if split not in columns["split"]]:
+        raise DataError(
+            f"The source's split '{missing[0]}' must hold recordings and is empty. Fill it or leave it out."
+        )
     names, labels = numbered(columns["label"], source.class_names) if source.labelled else ((), columns["label"])
     np.save(folder / "ends.npy", np.concatenate([[0], np.cumsum(columns["samples"])]).astype(np.int64))
     write_records(folder / "rows.parquet", columns | {"label": np.asarray(labels, np.int64)})

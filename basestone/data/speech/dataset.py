@@ -19,7 +19,7 @@ from basestone.data.cache import GROUP, Progress
 from basestone.data.card import dataset_card
 from basestone.data.duplicates import Copies, find_exact_copies, protected
 from basestone.data.readers.contract import SPLITS
-from basestone.data.speech.cache import Recorded, open_recorded, recorded
+from basestone.data.speech.cache import SPEED, Recorded, open_recorded, recorded
 from basestone.data.speech.options import SpeechData
 from basestone.data.speech.sources import SPEECH_SOURCES
 from basestone.data.speech.splits import Recordings, Transcribed
@@ -96,10 +96,14 @@ def open_speech(
 
 
 def _divided(cache: Recorded, options: SpeechData, seed: int) -> dict[str, Positions]:
-    """The splits after ``only``, ``hold_out`` and ``limit``; what is held out is test, whichever split it was in."""
+    """The splits after ``only``, ``hold_out`` and ``limit``; what is held out is test, whichever split it was in.
+
+    A recording is in one split at all of its speeds, so that no test recording is trained on at another speed.
+    """
     labels, hashes = cache.columns["label"], cache.columns["sha256"]
     own = cache.columns["split"] if options.split.own else np.full(len(labels), "train")
-    kept = _chosen(cache, options.only, "only") if options.only else np.ones(len(labels), bool)
+    only = {name: values for name, values in options.only.items() if name != SPEED}
+    kept = _chosen(cache, only, "only")
     if options.hold_out:
         outside = kept & _chosen(cache, options.hold_out, "hold_out")
         own = np.where(outside, "test", np.where(own == "test", "", own))
@@ -107,13 +111,17 @@ def _divided(cache: Recorded, options: SpeechData, seed: int) -> dict[str, Posit
             raise DataError(
                 "data.hold_out must leave recordings to test with and leaves none. Check it against 'only'."
             )
-    splits = divide(np.where(kept, own, ""), labels, hashes, options.split, seed=seed)
+    first = np.arange(0, len(labels), len(options.speeds))
+    found = divide(np.where(kept, own, "")[first], labels[first], hashes[first], options.split, seed=seed)
+    at_speed = _chosen(cache, {SPEED: options.only[SPEED]} if SPEED in options.only else {}, "only")
+    every = {name: (first[where, None] + np.arange(len(options.speeds))).ravel() for name, where in found.items()}
+    splits = {name: where[at_speed[where]] for name, where in every.items()}
     limits = limited(splits, labels, hashes, options.limit, seed=seed)
     return {name: limits[name] for name in SPLITS if name in limits}
 
 
 def _chosen(cache: Recorded, wanted: Mapping[str, Sequence[str]], option: str) -> NDArray[np.bool_]:
-    """Which recordings have one of the values of every group named."""
+    """Which recordings have one of the values of every column named; all of them where none is."""
     chosen = np.ones(len(cache.columns["name"]), bool)
     for group, values in wanted.items():
         column = cache.columns[GROUP + group].astype(str)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, Self
 
 from annotated_types import Interval, Len
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from basestone.core.registry import PositiveFloat, PositiveInt, Section, Strict
 from basestone.data.options import SplitOptions
@@ -51,6 +51,14 @@ class SpeechData(Strict):
     deduplicate: Literal["keep", "drop_exact"] = Field(
         default="keep", description="Remove from train and validation what test (and validation) already holds."
     )
+
+    @model_validator(mode="after")
+    def _one_split_a_recording(self) -> Self:
+        if "speed" in self.hold_out and len(self.speeds) > 1:
+            raise ValueError(
+                "hold_out must not name 'speed': a recording is in one split at all of its speeds; use 'only'"
+            )
+        return self
 
     @property
     def columns(self) -> list[str]:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import soundfile
 import torch
+from pydantic import ValidationError
 
 from basestone.core.contracts import View
 from basestone.core.errors import ArtifactError, DataError, UsageError
@@ -166,6 +167,21 @@ def test_recordings_are_kept_at_several_speeds(prepared):
     assert test.lengths[0] == pytest.approx(test.lengths[1] / 0.8, abs=2)
     slow, _, _ = prepared(speeds=[0.8, 1.0], only={"speed": ["0.8"]})
     assert slow["splits"]["test"]["count"] == 8 and slow["splits"]["test"]["groups"]["speed"] == {"0.8": 8}
+
+
+def test_a_recording_is_in_one_split_at_all_of_its_speeds(prepared):
+    _, where, cache = prepared(speeds=[0.8, 1.0, 1.25], split={"own": False, "test": 0.4, "validation": None})
+    names = {
+        split: {name.partition(" at ")[0] for name in open_split(where, cache, split).row_names}
+        for split in ("train", "test")
+    }
+    assert len(names["train"]) == 24 and len(names["test"]) == 16 and not names["train"] & names["test"]
+    assert len(open_split(where, cache, "test")) == 48
+
+
+def test_a_speed_is_no_way_to_hold_out(folder):
+    with pytest.raises(ValidationError, match=r"hold_out must not name 'speed'"):
+        options(folder, speeds=[0.8, 1.0], hold_out={"speed": ["0.8"]})
 
 
 def test_what_recordings_are_chosen_by_need_not_be_a_group(prepared):
