@@ -32,10 +32,13 @@ class Draw:
 
 
 class Transform(Protocol):
-    """A random change of a batch of images."""
+    """A random change of a batch of images or of recordings."""
 
-    def __call__(self, images: Tensor, draw: Draw) -> Tensor:
-        """N×C×H×W float32 normalised images to as many of one shape, as a rule the same; zero is the mean colour."""
+    def __call__(self, samples: Tensor, draw: Draw, /) -> Tensor:
+        """As many samples of one shape, as a rule the same.
+
+        Images: N×C×H×W float32, normalised, zero is the mean colour. Recordings: N×T float32, zeros behind each.
+        """
         ...
 
 
@@ -79,10 +82,11 @@ class View:
     ``labels``: each sample with its own target. ``documents``: the same, where there may be no labels. ``next``:
     text as one stream in blocks, each token's target the token after it. ``masked``: documents in which some words
     are hidden; the targets are the hidden tokens, −100 elsewhere. ``boxes``: images with the objects in them.
+    ``characters``: recordings with their transcripts; the targets are N×S numbers of characters, −100 behind.
     ``share``: of the tokens that are hidden; ``whole_word``: all tokens of a word, or none.
     """
 
-    kind: Literal["labels", "documents", "next", "masked", "boxes"] = "labels"
+    kind: Literal["labels", "documents", "next", "masked", "boxes", "characters"] = "labels"
     share: float = 0.15
     whole_word: bool = True
 

@@ -84,9 +84,47 @@ class TextSpec:
         return cls(**rest, class_names=tuple(value["class_names"]))
 
 
-DataSpec = ImageSpec | TextSpec
+@dataclass(frozen=True, kw_only=True)
+class SpeechSpec:
+    """The shape and meaning of recordings: one channel, float32 in −1 … 1, ``sample_rate`` samples a second.
+
+    A recording ends with its last sample that is not 0; zeros behind it are padding. ``max_samples``: what a model sees
+    at most. ``characters``: those of the transcripts, in order; output 0 is CTC's blank, output i the i-th of them.
+    ``head``: what a model of this speech answers: the class of a recording, or a character at every place.
+    """
+
+    sample_rate: int
+    max_samples: int
+    class_names: tuple[str, ...] = ()
+    characters: str = ""
+    head: Literal["classes", "characters"] = "classes"
+
+    @property
+    def num_classes(self) -> int:
+        """What the head tells apart."""
+        return len(self.class_names) if self.head == "classes" else 1 + len(self.characters)
+
+    @property
+    def input_shape(self) -> tuple[int]:
+        """Samples of the longest recording."""
+        return (self.max_samples,)
+
+    def to_json(self) -> dict[str, Any]:
+        """A JSON object that ``from_json`` reads back."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, value: dict[str, Any]) -> Self:
+        """Reads what ``to_json`` wrote."""
+        rest: dict[str, Any] = {name: held for name, held in value.items() if name != "class_names"}
+        return cls(**rest, class_names=tuple(value["class_names"]))
+
+
+DataSpec = ImageSpec | TextSpec | SpeechSpec
 
 
 def read_spec(value: dict[str, Any]) -> DataSpec:
-    """What either class's ``to_json`` wrote."""
+    """What any of the classes' ``to_json`` wrote."""
+    if "sample_rate" in value:
+        return SpeechSpec.from_json(value)
     return TextSpec.from_json(value) if "vocab_size" in value else ImageSpec.from_json(value)

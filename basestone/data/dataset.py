@@ -1,8 +1,8 @@
 """The data room's doors: prepare a data set, and open one of its splits, whatever its samples are.
 
 A prepared folder holds ``samples.parquet`` (row name, split, position in the cache, label, SHA-256, groups),
-``duplicates.parquet`` (one row a test sample) and ``card.json``. Pixels and tokens stay in the cache, which can be made
-again.
+``duplicates.parquet`` (one row a test sample) and ``card.json``. Pixels, tokens and waveforms stay in the cache, which
+can be made again.
 """
 
 from __future__ import annotations
@@ -20,16 +20,18 @@ from basestone.data.detection.options import BoxData
 from basestone.data.detection.split import BoxSplit
 from basestone.data.image_split import ImageSplit
 from basestone.data.options import DataOptions
+from basestone.data.speech.options import SpeechData
+from basestone.data.speech.splits import Recordings
 from basestone.data.text.options import TextData
 from basestone.data.text.splits import Blocks, Documents, Masked
 
-__all__ = ["BoxSplit", "ImageSplit", "Split", "open_split", "prepare"]
+__all__ = ["BoxSplit", "ImageSplit", "Recordings", "Split", "open_split", "prepare"]
 
-Split = ImageSplit | BoxSplit | Documents | Masked | Blocks
+Split = ImageSplit | BoxSplit | Documents | Masked | Blocks | Recordings
 
 
 def prepare(
-    options: DataOptions | TextData | BoxData,
+    options: DataOptions | TextData | BoxData | SpeechData,
     *,
     seed: int,
     folder: Path,
@@ -48,6 +50,10 @@ def prepare(
         from basestone.data.detection.dataset import prepare_boxes
 
         return prepare_boxes(options, seed=seed, folder=folder, cache_root=cache_root, progress=progress)
+    if isinstance(options, SpeechData):
+        from basestone.data.speech.dataset import prepare_speech
+
+        return prepare_speech(options, seed=seed, folder=folder, cache_root=cache_root, progress=progress)
     from basestone.data.image_dataset import prepare_images
 
     return prepare_images(options, seed=seed, folder=folder, cache_root=cache_root, progress=progress)
@@ -75,6 +81,10 @@ def open_split(
         return open_detection(card, mine, cache_root, cast("Sequence[BoxTransform]", augment))
     if view.kind == "boxes":
         raise UsageError("The objective detection needs boxes, and these images have none. Choose another objective.")
+    if "speech" in card:
+        from basestone.data.speech.dataset import open_speech
+
+        return open_speech(card, mine, cache_root, augment, view)
     if view.kind not in ("labels", "documents"):
         raise UsageError(
             f"Only text can be read as '{view.kind}', and these data are images. Choose another objective."

@@ -15,7 +15,7 @@ and copies (JPEG 50 to 90, ±60 grey levels, contrast 0.5 to 1.3) stay above 0.7
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -41,6 +41,9 @@ class Copies:
     kind: NDArray[np.str_]
     place: Positions
     similarity: NDArray[np.float64]
+
+
+Search = Callable[[Positions, Positions], Copies]
 
 
 def bar(images: NDArray[np.uint8], train: Positions) -> float:
@@ -89,6 +92,13 @@ def _exact(queries: NDArray[np.str_], references: NDArray[np.str_]) -> Positions
     return np.array([first.get(digest, -1) for digest in queries.tolist()], dtype=np.int64)
 
 
+def find_exact_copies(hashes: NDArray[np.str_], queries: Positions, references: Positions) -> Copies:
+    """As ``find_copies`` where only equal bytes count."""
+    place = _exact(hashes[queries], hashes[references])
+    kind = np.where(place >= 0, "exact", "none")
+    return Copies(kind=kind, place=place, similarity=(place >= 0).astype(np.float64))
+
+
 def without_copies(
     images: NDArray[np.uint8],
     hashes: NDArray[np.str_],
@@ -96,13 +106,20 @@ def without_copies(
     *,
     near: float | None,
 ) -> dict[str, Positions]:
-    """The splits without what a more protected one holds: test first, then validation, then train."""
+    """The splits without what a more protected one holds; exact and near copies by ``find_copies``."""
+    return protected(splits, lambda mine, theirs: find_copies(images, hashes, mine, theirs, near=near))
+
+
+def protected(splits: Mapping[str, Positions], search: Search) -> dict[str, Positions]:
+    """The splits without what a more protected one holds: test first, then validation, then train.
+
+    ``search`` looks some positions (its first argument) up among others.
+    """
     kept = dict(splits)
-    for name, protected in (("validation", ["test"]), ("train", ["test", "validation"])):
-        references = np.concatenate([kept.get(other, np.zeros(0, np.int64)) for other in protected])
+    for name, others in (("validation", ["test"]), ("train", ["test", "validation"])):
+        references = np.concatenate([kept.get(other, np.zeros(0, np.int64)) for other in others])
         if name in kept and len(references):
-            kind = find_copies(images, hashes, kept[name], references, near=near).kind
-            kept[name] = kept[name][kind == "none"]
+            kept[name] = kept[name][search(kept[name], references).kind == "none"]
     return kept
 
 

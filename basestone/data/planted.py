@@ -16,6 +16,7 @@ from basestone.data.readers.digits import DigitsSource
 
 TEST_SHARE = 0.2
 LEAKED_SHARE = 0.25
+LEFT_SHARE = 0.4
 TEXTURE_LEVELS = 5  # grey levels of 255; the mildest noise of the corruptions has a deviation of about 20
 
 
@@ -43,6 +44,29 @@ def textured_digits(folder: Path) -> None:
     _write(folder / "test.parquet", images[:cut], labels[:cut])
 
 
+def unfair_digits(folder: Path) -> None:
+    """Writes the same two files with a column ``hand``; what the left hand wrote is mirrored and absent from train."""
+    _two_hands(folder, mirrored=True)
+
+
+def two_handed_digits(folder: Path) -> None:
+    """As ``unfair_digits``, but both hands write alike and both are in train: the healthy control."""
+    _two_hands(folder, mirrored=False)
+
+
+def _two_hands(folder: Path, *, mirrored: bool) -> None:
+    images, labels = _digits()
+    generator = numpy_generator(0, "planted", "hands")
+    test, train = np.split(generator.permutation(len(images)), [round(TEST_SHARE * len(images))])
+    left = generator.random(len(images)) < LEFT_SHARE
+    hands = np.where(left, "left", "right")
+    if mirrored:
+        images = np.where(left[:, None, None, None], images[..., ::-1], images)
+        train = train[~left[train]]
+    for name, rows in (("train", train), ("test", test)):
+        _write(folder / f"{name}.parquet", images[rows], labels[rows], hand=hands[rows].tolist())
+
+
 def _ground(generator: np.random.Generator) -> NDArray[np.int64]:
     coarse = Image.fromarray(generator.integers(40, 216, size=(3, 3), dtype=np.uint8))
     return np.asarray(coarse.resize((8, 8), Image.Resampling.BICUBIC)).astype(np.int64)
@@ -53,11 +77,11 @@ def _digits() -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
     return np.stack([np.asarray(row.image) for row in rows]), np.array([row.label for row in rows], dtype=np.int64)
 
 
-def _write(path: Path, images: NDArray[np.uint8], labels: NDArray[Any]) -> None:
+def _write(path: Path, images: NDArray[np.uint8], labels: NDArray[Any], **columns: list[str]) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     cells = [{"bytes": png_bytes(image), "path": None} for image in images]
     kind = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
-    table = pa.table({"image": pa.array(cells, type=kind), "label": pa.array(labels)})
+    table = pa.table({"image": pa.array(cells, type=kind), "label": pa.array(labels), **columns})
     write_atomically(path, lambda temporary: pq.write_table(table, temporary))

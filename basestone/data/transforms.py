@@ -15,6 +15,7 @@ from annotated_types import Len
 from basestone.core.contracts import Draw, Transform
 from basestone.core.registry import Fraction, NaturalInt, PositiveInt, Registry
 from basestone.data.detection.transforms import color_jitter, mirrored_boxes, mosaic, scale_jitter
+from basestone.data.speech.transforms import SPEECH_TRANSFORMS
 
 if TYPE_CHECKING:
     import torch
@@ -159,5 +160,6 @@ TRANSFORMS: Registry[Transform] = Registry(
         "scale_jitter": scale_jitter,
         "mosaic": mosaic,
         "color_jitter": color_jitter,
+        **SPEECH_TRANSFORMS,
     },
 )

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from basestone.core.artifact import Manifest, read_json, write_json
 from basestone.core.contracts import view_of
 from basestone.core.evidence import write_records
-from basestone.core.spec import DataSpec, TextSpec, read_spec
+from basestone.core.spec import DataSpec, ImageSpec, read_spec
 from basestone.lifecycle.keys import signing_key
 from basestone.lifecycle.origins import model_of, prepared_for
 from basestone.lifecycle.restore import prepared_spec
@@ -67,7 +67,7 @@ class Bench:
         """The parent's ``model.json`` for these data and this task."""
         before = read_json(self.corridor.folder.stage(self.parent.stage) / "model.json")
         told = before | {"spec": self.spec.to_json(), "task": self.corridor.recipe.task}
-        if isinstance(self.spec, TextSpec):
+        if not isinstance(self.spec, ImageSpec):
             told["reads"] = view_of(self.objective).kind
         return told
 
@@ -81,16 +81,17 @@ class Bench:
         from basestone.models.head import start_from
 
         folder = self.corridor.folder.stage(self.parent.stage)
-        before = read_spec(read_json(folder / "model.json")["spec"])
-        same = (before.class_names, getattr(before, "head", None)) == (
-            self.spec.class_names,
-            getattr(self.spec, "head", None),
-        )
         model = built(self.description)
         INITS.build(INITS.options("default")(kind="default"), model, seed)
         if not fresh:
-            start_from(model, folder / "model.safetensors", keep_head=same)
+            start_from(model, folder / "model.safetensors", keep_head=self.same_question(self.parent.stage))
         return model
+
+    def same_question(self, stage: str) -> bool:
+        """Whether that stage's model answers what this one is to answer, so that its head fits."""
+        before = read_spec(read_json(self.corridor.folder.stage(stage) / "model.json")["spec"])
+        theirs, ours = ((spec.class_names, getattr(spec, "head", None)) for spec in (before, self.spec))
+        return theirs == ours
 
     def split(self, name: str, *, augmented: bool = False) -> Any:
         """One split as the objective reads it."""

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from basestone.core.errors import Fault, RecipeError
-from basestone.lifecycle.origins import model_of
+from basestone.lifecycle.origins import data_of, model_of, prepared_for
 from basestone.recipe.load import LoadedRecipe
 from basestone.recipe.schema import Adapt, Audit, Compress, Recipe
 
@@ -58,5 +58,15 @@ def standard_in_force(recipe: Recipe, stage: str) -> StandardInForce:
         stage=stage,
         compressed=isinstance(subject, Compress),
         seeds=isinstance(subject, Adapt) and len(subject.seeds) >= SEVERAL,
+        grouped=_grouped(recipe, stage),
         known_measures=MEASURES,
     )
+
+
+def _grouped(recipe: Recipe, stage: str) -> bool:
+    """Whether the data of the audited model name groups; False where a fault of the recipe hides them."""
+    section = recipe.stages[stage]
+    assert isinstance(section, Audit)
+    if not hasattr(recipe, "data") or model_of(recipe, stage, section.subject) not in recipe.stages:
+        return False
+    return bool(data_of(recipe, prepared_for(recipe, stage)).groups)

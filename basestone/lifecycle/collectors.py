@@ -202,16 +202,36 @@ def beside_sizes(session: Session) -> Fact:
     return Fact({name: parameters(stage) for name, stage in stages.items()})
 
 
+def transcripts_test(session: Session) -> Mapping[str, Any]:
+    """What the recogniser writes of every test recording, beside what is said."""
+    from basestone.measures.transcripts import collect_transcripts
+    from basestone.models.transcribe import transcribe
+
+    split, beam = session.split("test"), session.section.beam
+    return collect_transcripts(
+        session.subject,
+        split.raw,
+        split.texts,
+        session.positions(len(split), session.section.samples.test, "transcripts_test"),
+        lambda logits: transcribe(logits, split.spec.characters, beam),
+        groups=split.groups,
+        batch_size=session.section.batch_size,
+        progress=session.progress("test recordings"),
+    )
+
+
 def duplicates(session: Session) -> Mapping[str, Any]:
     """What preparing found when it compared every test sample with every training sample."""
     return read_records(session.corridor.folder.stage(session.prepared.stage) / "duplicates.parquet")
 
 
 def latency(session: Session) -> Mapping[str, Any]:
-    """Wall time of predictions of one sample, after a warm-up."""
+    """Wall time of predictions of one sample, after a warm-up; of speech also how long that sample is."""
     from basestone.measures.efficiency import collect_latency
 
-    return collect_latency(session.subject, session.one_sample(), session.section.samples.latency_runs)
+    split, runs = session.split("test"), session.section.samples.latency_runs
+    timed = collect_latency(session.subject, session.one_sample(), runs)
+    return timed | ({"audio_s": [split.seconds(0)] * runs} if hasattr(split, "seconds") else {})
 
 
 def inference_cost(session: Session) -> Fact:
@@ -243,10 +263,24 @@ def replay(session: Session) -> Mapping[str, Any]:
         subjects = (session.subject, session.fresh_subject())
         before, after = (collect_blocks(subject, stream.batch, chosen, batch_size=size) for subject in subjects)
         return compare_blocks(before, after, stream.spec.max_length)
+    if session.corridor.recipe.task == "speech_recognition":
+        return _frames_again(session)
     table = Records(session.folder).table("clean_test")
     chosen = session.positions(len(table["index"]), session.section.samples.replay, "replay")
     rows = {name: column[chosen] for name, column in table.items()}
     return collect_replay(session.fresh_subject(), session.split("test").raw, rows)
+
+
+def _frames_again(session: Session) -> Mapping[str, Any]:
+    from basestone.measures.transcripts import collect_frames, compare_frames
+
+    split, size = session.split("test"), session.section.batch_size
+    chosen = session.positions(len(split), session.section.samples.replay, "replay")
+    before, after = (
+        collect_frames(subject, split.raw, chosen, batch_size=size)
+        for subject in (session.subject, session.fresh_subject())
+    )
+    return compare_frames(before, after)
 
 
 def artifacts(session: Session) -> Mapping[str, Any]:
@@ -275,6 +309,7 @@ COLLECTORS: dict[str, Collector] = {
     "detected_test": detected_test,
     "detected_train": detected_train,
     "language_test": language_test,
+    "transcripts_test": transcripts_test,
     "generated": generated,
     "clean_train": clean_train,
     "parent_test": parent_test,

@@ -62,6 +62,7 @@ def sample_sizes(section: Audit, counts: dict[str, int]) -> dict[str, int]:
         "language_test": test,
         "language_train": test,
         "seeds": test,
+        "transcripts_test": tested,
         "parent_test": tested,
         "latency": wanted.latency_runs,
         "replay": min(wanted.replay, tested),

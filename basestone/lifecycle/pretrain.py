@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from basestone.core.artifact import Manifest, write_json
 from basestone.core.contracts import view_of
-from basestone.core.spec import DataSpec, TextSpec
+from basestone.core.spec import DataSpec, ImageSpec
 from basestone.lifecycle.keys import signing_key
 from basestone.lifecycle.origins import prepared_for
 from basestone.lifecycle.restore import prepared_spec
@@ -83,7 +83,7 @@ def _work(corridor: Corridor, section: Pretrain, prepared: Manifest, folder: Pat
         "spec": parts.spec.to_json(),
         "task": corridor.recipe.task,
     }
-    if isinstance(parts.spec, TextSpec) or view_of(parts.objective).kind == "boxes":
+    if not isinstance(parts.spec, ImageSpec) or view_of(parts.objective).kind == "boxes":
         told["reads"] = view_of(parts.objective).kind
     write_json(folder / "model.json", told)
     write_json(folder / "cost.json", cost)

@@ -69,19 +69,26 @@ def write_report(
 
 def telling(corridor: Corridor, audit: str, count: int = 12) -> list[dict[str, Any]]:
     """Test samples with their predictions: the most confident mistakes first; none where none were recorded."""
-    from basestone.data.dataset import ImageSplit, open_split
+    from basestone.data.dataset import ImageSplit, Recordings, open_split
     from basestone.data.export import png_bytes
     from basestone.measures.accuracy import telling_samples
+    from basestone.measures.transcripts import telling_transcripts
 
+    written = corridor.recipe.task == "speech_recognition"
     try:
-        rows = telling_samples(corridor.folder.records(audit), count)
+        rows = (telling_transcripts if written else telling_samples)(corridor.folder.records(audit), count)
     except RecordsMissing:
         return []
-    prepared = prepared_for(corridor.recipe, audit)
-    split: Any = open_split(corridor.folder.stage(prepared), corridor.cache, "test")
+    prepared, view = prepared_for(corridor.recipe, audit), View(kind="characters" if written else "labels")
+    split: Any = open_split(corridor.folder.stage(prepared), corridor.cache, "test", view=view)
     chosen = [row["index"] for row in rows]
     if isinstance(split, ImageSplit):
         shown = [{"png": png_bytes(image)} for image in split.raw(chosen)]
+    elif isinstance(split, Recordings):
+        from basestone.data.speech.picture import SHAPE, picture
+
+        rate = split.spec.sample_rate
+        shown = [{"png": png_bytes(picture(split.samples(place), rate)), "shape": SHAPE} for place in chosen]
     elif getattr(data_of(corridor.recipe, prepared), "sensitive", False):
         shown = [{} for _ in rows]
     else:

@@ -10,7 +10,7 @@ from basestone.core.artifact import Manifest, read_json
 from basestone.core.contracts import Objective, view_of
 from basestone.core.errors import UsageError
 from basestone.core.run import RunFolder
-from basestone.core.spec import DataSpec, ImageSpec, TextSpec, read_spec
+from basestone.core.spec import DataSpec, ImageSpec, SpeechSpec, read_spec
 from basestone.recipe.schema import Audit
 
 if TYPE_CHECKING:
@@ -61,8 +61,10 @@ def restore_over(base: nn.Module, run: RunFolder, stage: str) -> nn.Module:
 def prepared_spec(prepared: Path, objective: Objective) -> DataSpec:
     """What a model must know of the data in a prepared folder; of text with the head that the objective needs."""
     spec = read_spec(read_json(prepared / "card.json")["spec"])
-    if not isinstance(spec, TextSpec):
+    if isinstance(spec, ImageSpec):
         return spec
+    if isinstance(spec, SpeechSpec):
+        return replace(spec, head="classes" if view_of(objective).kind == "labels" else "characters")
     return replace(spec, head="classes" if view_of(objective).kind == "labels" else "tokens")
 
 
@@ -115,12 +117,14 @@ def restore_subject(run: RunFolder, stage: str, section: Audit) -> Subject:
 
 
 def corruptions(split: Any, seed: int) -> Corruptions:
-    """What corrupts the samples of a split: the fifteen of images, the fourteen of boxes, or the eleven of text."""
-    from basestone.measures.corrupted import ImageCorruptions, TextCorruptions
+    """What corrupts the samples of a split: fifteen of images, fourteen of boxes, eleven of text, twelve of speech."""
+    from basestone.measures.corrupted import ImageCorruptions, SpeechCorruptions, TextCorruptions
     from basestone.measures.robustness import BOX_FAMILIES
 
     if hasattr(split, "boxes"):
         return ImageCorruptions(split.raw, seed, BOX_FAMILIES)
+    if hasattr(split, "waves"):
+        return SpeechCorruptions(split.samples, split.waves, split.spec.sample_rate, seed)
     if hasattr(split, "tokens"):
         return TextCorruptions(split.texts, split.tokens, seed)
     return ImageCorruptions(split.raw, seed)

@@ -94,6 +94,18 @@ def _texture(folder: Path) -> None:
     textured_digits(folder)
 
 
+def _unfair(folder: Path) -> None:
+    from basestone.data.planted import unfair_digits
+
+    unfair_digits(folder)
+
+
+def _two_handed(folder: Path) -> None:
+    from basestone.data.planted import two_handed_digits
+
+    two_handed_digits(folder)
+
+
 def _sharpen(run_folder: RunFolder) -> None:
     from basestone.models.sabotage import sharpen
 
@@ -127,6 +139,8 @@ PLANTS = {
     "healthy-text": Plant(before=_sort_text),
     "leaked-text": Plant(before=_leak_text),
     "leaked": Plant(before=_leak),
+    "two-handed": Plant(before=_two_handed),
+    "unfair": Plant(before=_unfair),
     "brittle": Plant(before=_texture),
     "overconfident": Plant(after=_sharpen),
     "tampered": Plant(after=_tamper),

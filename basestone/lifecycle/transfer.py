@@ -1,7 +1,8 @@
 """Transfer: what a model that went on to another task still knows of the tasks before.
 
-An earlier task is judged by its own head on the new body, on its own test samples, against the model that was
-trained for it (McCloskey & Cohen 1989 named the loss catastrophic interference).
+An earlier task is judged by its own head on the new body (by the new model itself where that answers the same
+question), on its own test samples without those that were trained on since, against the model that was trained for it
+(McCloskey & Cohen 1989 named the loss catastrophic interference).
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from basestone.core.artifact import Manifest, read_json
-from basestone.core.evidence import write_records
+from basestone.core.evidence import read_records, write_records
 from basestone.core.run import RunFolder
 
 if TYPE_CHECKING:
@@ -34,10 +35,13 @@ def earlier_tasks(bench: Bench) -> list[dict[str, Any]]:
     for stage, prepared in _ancestors(bench.corridor.folder, bench.parent):
         if prepared == bench.prepared.stage or not _classifies(bench, stage, prepared):
             continue
-        before, after = (_correct(bench, model, prepared) for model in _then_and_now(bench, stage))
+        unseen = _unseen(bench, prepared)
+        if not len(unseen):
+            continue
+        before, after = (_correct(bench, model, prepared, unseen) for model in _then_and_now(bench, stage))
         write_records(
             bench.folder / f"earlier-{stage}.parquet",
-            {"index": list(range(len(before))), "before": before.astype(int), "after": after.astype(int)},
+            {"index": unseen, "before": before.astype(int), "after": after.astype(int)},
         )
         bounds = paired_difference(after, before)
         rows.append(
@@ -68,7 +72,7 @@ def _classifies(bench: Bench, stage: str, prepared: str) -> bool:
     """Whether the stage's model tells classes apart, and test samples of its own are there to show it."""
     run = bench.corridor.folder
     spec = read_json(run.stage(stage) / "model.json")["spec"]
-    shape = ("vocab_size", "channels", "height", "width")
+    shape = ("vocab_size", "channels", "height", "width", "sample_rate")
     same_inputs = all(spec.get(key) == bench.spec.to_json().get(key) for key in shape)
     card = read_json(run.stage(prepared) / "card.json")
     labels = bool(spec["class_names"]) and spec.get("head", "classes") == "classes"
@@ -79,21 +83,36 @@ def _then_and_now(bench: Bench, stage: str) -> Iterator[nn.Module]:
     """The stage's model as it was left, and its head on the body that this stage leaves."""
     from basestone.lifecycle.restore import built, restore
     from basestone.models.head import head_of, with_body_of
+    from basestone.models.model import load_weights
 
     then, _ = restore(bench.corridor.folder, stage)
     yield then
     description = read_json(bench.corridor.folder.stage(stage) / "model.json")
     left = read_json(bench.folder / "model.json")
     now = built(description | {key: left[key] for key in ("adaptation",) if key in left})
-    with_body_of(now, bench.folder / "model.safetensors")
-    now.get_submodule(head_of(now)).load_state_dict(then.get_submodule(head_of(then)).state_dict())
+    if bench.same_question(stage):
+        load_weights(now, bench.folder / "model.safetensors")
+    else:
+        with_body_of(now, bench.folder / "model.safetensors")
+        now.get_submodule(head_of(now)).load_state_dict(then.get_submodule(head_of(then)).state_dict())
     yield now.eval()
 
 
-def _correct(bench: Bench, model: nn.Module, prepared: str) -> NDArray[np.bool_]:
+def _unseen(bench: Bench, prepared: str) -> NDArray[np.int64]:
+    """The earlier task's test samples that this stage neither trained on nor chose by."""
+    import numpy as np
+
+    held, mine = (
+        read_records(bench.corridor.folder.stage(name) / "samples.parquet") for name in (prepared, bench.prepared.stage)
+    )
+    used = mine["sha256"][mine["split"] != "test"]
+    return np.flatnonzero(~np.isin(held["sha256"][held["split"] == "test"], used))
+
+
+def _correct(bench: Bench, model: nn.Module, prepared: str, positions: NDArray[np.int64]) -> NDArray[np.bool_]:
     from basestone.data.dataset import open_split
     from basestone.training.predict import predict
 
     split = open_split(bench.corridor.folder.stage(prepared), bench.corridor.cache, "test")
-    found = predict(model, split, batch_size=AT_ONCE)
+    found = predict(model, split, batch_size=AT_ONCE, positions=positions)
     return found.logits.argmax(1) == found.targets

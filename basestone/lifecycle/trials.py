@@ -90,7 +90,22 @@ class Trials:
         ]
         correct = {name: [result["correct"] for result in results if result["method"] == name] for name in self.methods}
         judged = all(found is not None for columns in correct.values() for found in columns)
-        return {"trials": told, "methods": compare_methods(correct) if judged else {}}
+        if not judged:
+            return {"trials": told, "methods": {}}
+        return {"trials": told, "methods": compare_methods(correct), **self._before(correct)}
+
+    def _before(self, correct: dict[str, list[list[int]]]) -> dict[str, Any]:
+        """What the parent knew of these test samples where it answers the same question, and each method's gain."""
+        from basestone.measures.methods import compare_methods
+
+        if not self.bench.same_question(self.bench.parent.stage):
+            return {}
+        parent = self._correct(self.bench.start(self.seeds[0]).eval())
+        if parent is None:
+            return {}
+        found = compare_methods({"": [parent] * len(self.seeds), **correct})
+        gained = {name: found[name]["difference"] for name in correct}
+        return {"before": {"accuracy": found[""]["accuracy"], "n": len(parent), "gained": gained}}
 
     def predictions(self, results: list[dict[str, Any]]) -> dict[str, Any] | None:
         """The table of ``predictions.parquet``: which test samples each trial got right."""

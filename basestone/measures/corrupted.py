@@ -11,8 +11,9 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
-from basestone.measures.robustness import FAMILIES, SEVERITIES, TEXT_FAMILIES
+from basestone.measures.robustness import FAMILIES, SEVERITIES, SPEECH_FAMILIES, TEXT_FAMILIES
 from basestone.measures.robustness.corruptions import corrupt
+from basestone.measures.robustness.sound import Wave, corrupt_sound
 from basestone.measures.robustness.typing import corrupt_texts
 from basestone.measures.subject import Columns, Progress, Raw, Subject, batches, to_unit
 
@@ -58,6 +59,27 @@ class TextCorruptions:
         texts = self.texts(positions)
         return lambda name, level: self.tokens(
             corrupt_texts(texts, positions.tolist(), corruption=name, severity=level, seed=self.seed)
+        )
+
+
+@dataclass(frozen=True)
+class SpeechCorruptions:
+    """The twelve of ``sound``; ``samples`` reads one recording, ``waves`` makes a batch of some."""
+
+    samples: Callable[[int], Wave]
+    waves: Callable[[list[Wave]], Tensor]
+    rate: int
+    seed: int
+    families = SPEECH_FAMILIES
+
+    def of(self, positions: NDArray[np.int64]) -> Callable[[str, int], Tensor]:
+        """Waveforms."""
+        recordings = [(self.samples(position), position) for position in positions.tolist()]
+        return lambda name, level: self.waves(
+            [
+                corrupt_sound(wave, place, self.rate, corruption=name, severity=level, seed=self.seed)
+                for wave, place in recordings
+            ]
         )
 
 

@@ -6,6 +6,7 @@ import gc
 import math
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -77,6 +78,23 @@ def latency_p99(records: Records) -> Measurement:
     sizes = sorted(set(records.table("latency")["batch_size"].tolist()))
     detail = {"p50_s": float(np.median(seconds)), "max_s": float(seconds.max()), "batch_size": sizes}
     return Measurement(measure="latency_p99", value=value, unit="s", n=len(seconds), interval=interval, detail=detail)
+
+
+def real_time_factor(records: Records) -> Measurement:
+    """The p99 of a prediction's wall time over the length of the recording: below 1 it keeps up with who speaks."""
+    audio = records.table("latency").get("audio_s")
+    if audio is None or not (audio > 0).all():
+        raise RecordsMissing("a real-time factor needs 'audio_s', the seconds of the recording, in 'latency'")
+    timed, seconds = latency_p99(records), float(audio[0])
+    bounds = replace(timed.interval, lower=timed.interval.lower / seconds, upper=timed.interval.upper / seconds)
+    return Measurement(
+        measure="real_time_factor",
+        value=timed.value / seconds,
+        unit="1",
+        n=timed.n,
+        interval=bounds,
+        detail=dict(timed.detail) | {"audio_s": seconds},
+    )
 
 
 def training_flops_error(records: Records) -> Measurement:

@@ -13,10 +13,12 @@ from basestone.measures import (
     calibration,
     efficiency,
     finding,
+    groups,
     integrity,
     leakage,
     non_inferiority,
     seeds,
+    transcripts,
 )
 from basestone.measures.robustness import retention
 
@@ -24,7 +26,10 @@ MEASURES: dict[str, Callable[[Records], Measurement]] = {
     "accuracy": accuracy.accuracy,
     "accuracy_over_baseline": accuracy.accuracy_over_baseline,
     "accuracy_gap": accuracy.accuracy_gap,
+    "group_accuracy_gap": groups.group_accuracy_gap,
     "calibration_error": calibration.calibration_error,
+    "word_error_rate": transcripts.word_error_rate,
+    "character_error_rate": transcripts.character_error_rate,
     "bits_per_byte": bits.bits_per_byte,
     "bits_under_baseline": bits.bits_under_baseline,
     "bits_gap": bits.bits_gap,
@@ -39,6 +44,7 @@ MEASURES: dict[str, Callable[[Records], Measurement]] = {
     "corruption_retention_mean": retention.corruption_retention_mean,
     "corruption_retention_worst": retention.corruption_retention_worst,
     "latency_p99": efficiency.latency_p99,
+    "real_time_factor": efficiency.real_time_factor,
     "training_flops_error": efficiency.training_flops_error,
     "training_record_complete": efficiency.training_record_complete,
     "inference_flops": efficiency.inference_flops,

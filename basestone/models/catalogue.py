@@ -1,8 +1,8 @@
 """What a recipe may say under ``model`` and ``init``: the tables, and nothing that imports torch.
 
 Every model of images maps N×C×H×W float32 to N×K logits, for one channel or more and any number of classes K; those of
-text are in ``text_catalogue``. Building is a pure function of the recipe: it neither reads nor moves the global random
-state. The door builds, then initialises.
+text are in ``text_catalogue``, those of speech in ``speech_catalogue``. Building is a pure function of the recipe: it
+neither reads nor moves the global random state. The door builds, then initialises.
 """
 
 from __future__ import annotations
@@ -22,9 +22,10 @@ from basestone.core.registry import (
     Registry,
     Section,
 )
-from basestone.core.spec import DataSpec, ImageSpec
+from basestone.core.spec import DataSpec, ImageSpec, TextSpec
 from basestone.models.detection_catalogue import faster_rcnn, yolo
 from basestone.models.randomness import own_randomness
+from basestone.models.speech_catalogue import speech_net
 from basestone.models.text_catalogue import bert, gpt, recurrent, transformers
 
 if TYPE_CHECKING:
@@ -176,6 +177,7 @@ MODELS: Registry[nn.Module] = Registry(
         "transformers": transformers,
         "yolo": yolo,
         "faster_rcnn": faster_rcnn,
+        "speech_net": speech_net,
     },
 )
 
@@ -212,7 +214,9 @@ def rebuild(section: Section, spec: DataSpec) -> nn.Module:
 
 def _images_only(spec: DataSpec, name: str) -> ImageSpec:
     if not isinstance(spec, ImageSpec):
-        raise UsageError(f"The model '{name}' looks at images, and these data are text. Choose bert, gpt or recurrent.")
+        kind = "text" if isinstance(spec, TextSpec) else "speech"
+        fitting = "bert, gpt or recurrent" if kind == "text" else "speech_net"
+        raise UsageError(f"The model '{name}' looks at images, and these data are {kind}. Choose {fitting}.")
     if spec.head != "classes":
         raise UsageError(f"The model '{name}' classifies whole images, and these data have boxes. Choose yolo.")
     return spec

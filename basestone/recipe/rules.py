@@ -14,12 +14,10 @@ from basestone.core.document import as_mapping
 from basestone.core.errors import Fault, did_you_mean
 from basestone.core.registry import Section
 from basestone.data.detection.options import BoxData
-from basestone.data.detection.sources import BOX_SOURCES
-from basestone.data.detection.transforms import MOVES_BOXES
 from basestone.data.options import DataOptions
 from basestone.data.text.options import TextData
-from basestone.models.detection_catalogue import DETECTORS
-from basestone.recipe.schema import Adapt, Audit, Compress, Data, Extract, Pretrain, Recipe, Report
+from basestone.recipe.fitting import fitting, group_names
+from basestone.recipe.schema import Adapt, Audit, Compress, Data, Extract, Pretrain, Recipe, Report, data_kind
 
 NEEDS = {
     "adapt": "pretrain",
@@ -30,8 +28,7 @@ NEEDS = {
 }  # stage kind → the kind that must come before it
 MODELS = ("pretrain", "adapt", "compress")  # kinds of stages that leave a model
 OWN_SIDE = {"sklearn_digits": 8, "cifar_binary": 32, "cifar_python": 32}  # pixels, before data.image_size
-TEXT_MODELS = ("bert", "gpt", "recurrent", "transformers")
-WITHOUT_VALIDATION = ("sklearn_digits", "cifar_binary", "cifar_python", "scenes")
+WITHOUT_VALIDATION = ("sklearn_digits", "cifar_binary", "cifar_python", "scenes", "spoken_digits")
 
 
 def broken_rules(recipe: Recipe, raw: dict[str, Any]) -> Iterator[Fault]:
@@ -40,6 +37,7 @@ def broken_rules(recipe: Recipe, raw: dict[str, Any]) -> Iterator[Fault]:
     data: Data | None = getattr(recipe, "data", None)
     if data is not None:
         yield from _files(data, raw, "data")
+        yield from group_names(data, "data")
         if _option(getattr(data, "tokenizer", None), "kind") == "shared":
             yield Fault(path="data.tokenizer.kind", message="'shared' is for data of a stage's own. Choose another.")
     for name, stage in recipe.stages.items():
@@ -50,8 +48,9 @@ def broken_rules(recipe: Recipe, raw: dict[str, Any]) -> Iterator[Fault]:
             yield from _warmup(stage, path)
             if stage.data is not None:
                 yield from _files(stage.data, raw, f"{path}.data")
+                yield from group_names(stage.data, f"{path}.data")
         if isinstance(stage, Pretrain) and (own := stage.data or data) is not None:
-            yield from _fitting(recipe, stage, own, path)
+            yield from fitting(recipe, stage, own, path)
             yield from _sides(stage, own, path)
             yield from _early_stop(stage, own, path)
             if stage.fit is None and not _option(stage.model, "pretrained"):
@@ -68,8 +67,8 @@ def broken_rules(recipe: Recipe, raw: dict[str, Any]) -> Iterator[Fault]:
             yield from _reference(raw, name, "parent", stage.parent, *MODELS)
             yield from _reference(raw, name, "teacher", stage.teacher, *MODELS)
             yield from _compression(stage, path)
-            if isinstance(data, TextData):
-                yield Fault(path=path, message="is for images so far, and these data are text. Drop the stage.")
+            if data is not None and (kind := data_kind(data)) != "images":
+                yield Fault(path=path, message=f"is for images so far, and these data are {kind}. Drop the stage.")
         if isinstance(stage, Extract):
             yield from _reference(raw, name, "parent", stage.parent, *MODELS)
             yield from _extraction(stage, data, path)
@@ -119,57 +118,6 @@ def _either(kinds: Sequence[str]) -> str:
     return " or ".join(filter(None, [", ".join(kinds[:-1]), kinds[-1]]))
 
 
-def _fitting(recipe: Recipe, stage: Pretrain, data: Data, path: str) -> Iterator[Fault]:
-    """Images need models and objectives of images, text those of text, boxes those of boxes."""
-    text, task = isinstance(data, TextData), getattr(recipe, "task", None)
-    if isinstance(data, BoxData) or task == "detection":
-        yield from _fitting_boxes(stage, isinstance(data, BoxData), task, path)
-        return
-    if task is not None and text == (task == "image_classification"):
-        kind = "text (it has a tokenizer)" if text else "images"
-        yield Fault(path="task", message=f"must fit the data, which are {kind}; got '{task}'. Change one of them.")
-    if text != (stage.model.kind in TEXT_MODELS):
-        fitting = ", ".join(TEXT_MODELS) if text else "small_cnn, timm, …"
-        yield Fault(
-            path=f"{path}.model.kind", message=f"must fit the data ({fitting}); got '{stage.model.kind}'. Change it."
-        )
-    if not text and stage.objective.kind in ("masked_lm", "causal_lm", "detection"):
-        yield Fault(path=f"{path}.objective.kind", message=f"must fit images; got '{stage.objective.kind}'. Change it.")
-    for index, transform in enumerate(() if text else stage.augment):
-        if transform.kind == "mosaic":
-            yield Fault(
-                path=f"{path}.augment.{index}.kind", message="joins several images, which have one label each. Drop it."
-            )
-    if text and stage.augment:
-        yield Fault(path=f"{path}.augment", message="must be empty for text, which has no such changes. Drop it.")
-    if text and stage.objective.kind == "causal_lm" and stage.model.kind == "bert":
-        yield Fault(
-            path=f"{path}.objective.kind",
-            message="cannot be causal_lm for 'bert', which sees the token it is to guess. Choose gpt or recurrent.",
-        )
-
-
-def _fitting_boxes(stage: Pretrain, boxes: bool, task: str | None, path: str) -> Iterator[Fault]:
-    """A detector needs data with boxes, a network that finds them, its own losses and changes that move them along."""
-    if not boxes:
-        yield Fault(
-            path="data.source.kind", message=f"must be of boxes for a detection task ({', '.join(BOX_SOURCES)})."
-        )
-    if task is not None and task != "detection":
-        yield Fault(path="task", message=f"must fit the data, which have boxes; got '{task}'. Set: task: detection")
-    wrong = {"model": stage.model.kind not in DETECTORS, "objective": stage.objective.kind != "detection"}
-    fitting = {"model": ", ".join(DETECTORS), "objective": "detection"}
-    for name in (name for name in wrong if wrong[name]):
-        found = getattr(stage, name).kind
-        yield Fault(path=f"{path}.{name}.kind", message=f"must fit boxes ({fitting[name]}); got '{found}'. Change it.")
-    for index, transform in enumerate(stage.augment):
-        if transform.kind not in MOVES_BOXES:
-            yield Fault(
-                path=f"{path}.augment.{index}.kind",
-                message=f"must move boxes along ({', '.join(MOVES_BOXES)}); got '{transform.kind}'. Change it.",
-            )
-
-
 def _answers(recipe: Recipe, name: str, stage: Audit) -> Iterator[Fault]:
     """An audited model must answer something that can be judged: hidden words are an exercise."""
     earlier = list(recipe.stages.items())[: list(recipe.stages).index(name)]
@@ -212,6 +160,8 @@ def _extraction(stage: Extract, data: Data | None, path: str) -> Iterator[Fault]
             path=f"{path}.splits",
             message=f"must hold '{missing[0]}' for the estimators of 'downstream'. Add it, or set downstream: [].",
         )
+    if data is not None and data_kind(data) == "speech":
+        yield Fault(path=path, message="is for images and text so far, and these data are speech. Drop the stage.")
     if isinstance(data, TextData) and stage.pool == "flat":
         yield Fault(
             path=f"{path}.pool",

@@ -16,6 +16,7 @@ from basestone.core.registry import Fraction, NaturalInt, PositiveFloat, Positiv
 from basestone.data.detection.options import BoxData
 from basestone.data.detection.sources import BOX_SOURCES
 from basestone.data.options import DataOptions
+from basestone.data.speech.options import SpeechData
 from basestone.data.text.options import TextData
 from basestone.data.transforms import TRANSFORMS
 from basestone.features.estimators import ESTIMATORS
@@ -46,7 +47,7 @@ else:
     TrackerSection = TRACKERS.union()
     TransformSection = TRANSFORMS.union()
 
-Data = DataOptions | BoxData | TextData
+Data = DataOptions | BoxData | TextData | SpeechData
 PARTIAL = "Partial"
 NAME_PATTERN = r"^[a-z0-9][a-z0-9._-]*$"
 Name = Annotated[
@@ -54,22 +55,28 @@ Name = Annotated[
 ]
 
 
-def data_kind(value: Any) -> Literal["images", "boxes", "text"]:
-    """Text is what has a tokenizer, boxes what a source of boxes gives, as it is written or as it was read."""
-    if isinstance(value, TextData) or (isinstance(value, dict) and "tokenizer" in value):
+def data_kind(value: Any) -> Literal["images", "boxes", "text", "speech"]:
+    """Text has a tokenizer, speech a sample rate, boxes a source that gives them, as written or as it was read."""
+    made = {TextData: "text", SpeechData: "speech", BoxData: "boxes", DataOptions: "images"}
+    for kind, name in made.items():
+        if isinstance(value, kind):
+            return cast("Any", name)
+    written = as_mapping(value)
+    if "tokenizer" in written:
         return "text"
-    boxes = isinstance(value, BoxData) or as_mapping(as_mapping(value).get("source")).get("kind") in [*BOX_SOURCES]
-    return "boxes" if boxes else "images"
+    if "sample_rate" in written:
+        return "speech"
+    return "boxes" if as_mapping(written.get("source")).get("kind") in [*BOX_SOURCES] else "images"
 
 
+BRANCHES = {"images": "DataOptions", "boxes": "BoxData", "text": "TextData", "speech": "SpeechData"}  # data_kind → $def
 DataSection = Annotated[
-    Annotated[DataOptions, Tag("images")] | Annotated[BoxData, Tag("boxes")] | Annotated[TextData, Tag("text")],
+    Annotated[DataOptions, Tag("images")]
+    | Annotated[BoxData, Tag("boxes")]
+    | Annotated[TextData, Tag("text")]
+    | Annotated[SpeechData, Tag("speech")],
     Discriminator(data_kind),
-    Field(
-        json_schema_extra={
-            "branches": {"images": "#/$defs/DataOptions", "boxes": "#/$defs/BoxData", "text": "#/$defs/TextData"}
-        }
-    ),
+    Field(json_schema_extra={"branches": {name: f"#/$defs/{kind}" for name, kind in BRANCHES.items()}}),
 ]
 
 
@@ -196,6 +203,7 @@ class Audit(Strict):
     samples: SampleSizes = SampleSizes()
     batch_size: PositiveInt = 250
     precision: Literal["fp32", "bf16"] = Field(default="fp32", description="The arithmetic in which it is judged.")
+    beam: PositiveInt = Field(default=1, description="Texts that are kept while speech is written down; 1: greedy.")
     channels_last: bool = False
 
 
@@ -215,7 +223,14 @@ class Recipe(Strict):
 
     schema_version: Literal[1]
     name: Name
-    task: Literal["image_classification", "detection", "text_classification", "language_modelling"]
+    task: Literal[
+        "image_classification",
+        "detection",
+        "text_classification",
+        "language_modelling",
+        "speech_classification",
+        "speech_recognition",
+    ]
     seed: NaturalInt = 0
     data: DataSection
     stages: dict[Name, StageSection]

@@ -50,6 +50,10 @@ CHARTS: dict[str, tuple[str, str]] = {
     ),
     "after_stage": ("after stage", "阶段之后"),
     "task_of": ("task of", "任务"),
+    "before_of": (
+        "{stage}: its parent on the same {n} test samples, and the gain",
+        "{stage}：母模型在相同 {n} 个测试样本上的准确率及增益",
+    ),
     "transfer": ("Transfer and forgetting", "迁移与遗忘"),
     "gain_of": ("{stage}, against training from scratch", "{stage}：相对从零训练"),
     "kept_of": ("{task} after {stage}", "{stage} 之后的 {task}"),
@@ -114,6 +118,12 @@ CHARTS: dict[str, tuple[str, str]] = {
     "quantize": ("Quantization", "量化"),
     "removed": ("Taken out", "已移除"),
     "operators_of": ("Operators, {name}", "算子（{name}）"),
+    "chart_groups": ("Accuracy by group", "各群体准确率"),
+    "chart_groups_note": (
+        "Test accuracy of every value of the groups that the recipe names, lowest first, with two-sided 90 % bounds; "
+        "the dashed line is the accuracy of all.",
+        "配方所列各群体取值的测试准确率（由低到高）及双侧 90% 界限；虚线为全体准确率。",
+    ),
     "chart_confusion": ("Confusion matrix", "混淆矩阵"),
     "chart_confusion_note": (
         "Test samples by true class (rows) and predicted class (columns); the shade is the share of the row.",
@@ -137,9 +147,9 @@ CHARTS: dict[str, tuple[str, str]] = {
     "count": ("Samples", "样本数"),
     "chart_robustness": ("Robustness to corruptions", "抗扰动能力"),
     "chart_robustness_note": (
-        "Accuracy by severity, 1 (slight) to 5 (strong), on {n} images; the dashed line is clean accuracy on "
-        "the same images.",
-        "{n} 幅图像在强度 1（轻）至 5（重）下的准确率；虚线为同一批图像未受扰动时的准确率。",
+        "Accuracy by severity, 1 (slight) to 5 (strong), on {n} samples; the dashed line is clean accuracy on "
+        "the same samples.",
+        "{n} 个样本在强度 1（轻）至 5（重）下的准确率；虚线为同一批样本未受扰动时的准确率。",
     ),
     "chart_classes": ("Average precision by class", "各类别的平均精度"),
     "chart_classes_note": (

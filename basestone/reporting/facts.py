@@ -9,7 +9,7 @@ from typing import Any
 
 from basestone.reporting.candidate_charts import candidate_words
 from basestone.reporting.numbers import DASH, count, duration, quantity
-from basestone.reporting.strings import LANGUAGES, Text, both, say
+from basestone.reporting.strings import LANGUAGES, Text, both, join, say
 from basestone.reporting.transfer_charts import transfer_words
 from basestone.reporting.view import ReportView
 
@@ -50,6 +50,9 @@ def dataset_facts(view: ReportView) -> list[Fact]:
         rows.append(_fact("max_length", f"{spec['max_length']:,}"))
         held = (f"{name} {size['tokens']:,} / {size['bytes']:,}" for name, size in told["splits"].items())
         rows.append(_fact("tokens_bytes", " · ".join(held)))
+    if told := card.get("speech"):
+        rows.append(_fact("sample_rate", quantity(spec["sample_rate"], "Hz")))
+        rows.append(Fact(say("recorded"), join([_recorded(name, held) for name, held in told.items()], (" · ", " · "))))
     if view.class_names:
         rows.append(_fact("num_classes", str(len(view.class_names))))
     if copies := card.get("duplicates"):
@@ -196,6 +199,10 @@ def _groups(card: Mapping[str, Any], name: str) -> str:
 def _energy(joules: float | None, method: str | None) -> str:
     shown = quantity(joules, "J")
     return f"{shown} ({method})" if method and joules is not None else shown
+
+
+def _recorded(split: str, held: Mapping[str, Any]) -> Text:
+    return say("recorded_of", split=say(f"split_{split}"), length=duration(held["seconds"]), cut=count(held["cut"]))
 
 
 def _fact(key: str, value: Any, *, code: bool = False) -> Fact:

@@ -13,6 +13,7 @@ from basestone.reporting import (
     candidate_charts,
     charts,
     detection_charts,
+    group_charts,
     method_charts,
     sample_charts,
     transfer_charts,
@@ -37,7 +38,7 @@ class Figure:
 def figures(view: ReportView) -> list[Figure]:
     """The charts of a run, in the order of the page."""
     makers = (
-        *(intervals, learning, methods, transfer, candidates, confusion, reliability, classes),
+        *(intervals, learning, methods, transfer, candidates, groups, confusion, reliability, classes),
         *(robustness, kept_precision, latency, stages),
     )
     return [figure for maker in makers for figure in _unless_missing(maker, view)]
@@ -112,6 +113,17 @@ def candidates(view: ReportView) -> Figure | None:
         return None
     note = say("chart_candidates_note", n=f"{sum(tried['samples'].values()):,}")
     return _figure("candidates", note, lambda language: candidate_charts.candidates_chart(tried, shipped, language))
+
+
+def groups(view: ReportView) -> Figure | None:
+    """Accuracy by group, where the audit measured it."""
+    measured = view.measurements.get("group_accuracy_gap", {})
+    if not (found := measured.get("detail", {}).get("groups")):
+        return None
+    table = view.records.table("clean_test")
+    overall = float((table["label"] == table["prediction"]).mean())
+    note = say("chart_groups_note")
+    return _figure("groups", note, lambda language: group_charts.groups_chart(found, overall, language))
 
 
 def confusion(view: ReportView) -> Figure | None:

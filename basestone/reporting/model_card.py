@@ -18,7 +18,11 @@ from basestone.reporting.wording import outcome_reason, threshold_words
 if TYPE_CHECKING:
     from huggingface_hub import EvalResult
 
-PIPELINES = {"image_classification": "image-classification"}
+PIPELINES = {
+    "image_classification": "image-classification",
+    "speech_classification": "audio-classification",
+    "speech_recognition": "automatic-speech-recognition",
+}
 
 
 def build_card(view: ReportView) -> str:

@@ -139,6 +139,9 @@ TEXTS: dict[str, tuple[str, str]] = {
     "max_length": ("Tokens at once", "单次词元数"),
     "tokens_bytes": ("Tokens / bytes", "词元数 / 字节数"),
     "image_size": ("Image size", "图像尺寸"),
+    "sample_rate": ("Sample rate", "采样率"),
+    "recorded": ("Recorded", "录音时长"),
+    "recorded_of": ("{split} {length}, {cut} cut", "{split} {length}，截断 {cut} 条"),
     "num_classes": ("Classes", "类别数"),
     "content_digest": ("Content (SHA-256)", "内容 (SHA-256)"),
     "split_train": ("train", "训练"),
@@ -204,7 +207,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "table_title": ("{standard} · profile {profile}", "{standard} · 配置 {profile}"),
 } | CHARTS
 
-# the 15 common corruptions (Hendrycks & Dietterich 2019); other names are shown as they are
+# the 15 common corruptions (Hendrycks & Dietterich 2019) and the 12 of recordings; other names are shown as they are
 CORRUPTIONS: dict[str, tuple[str, str]] = {
     "gaussian_noise": ("Gaussian noise", "高斯噪声"),
     "shot_noise": ("shot noise", "散粒噪声"),
@@ -221,6 +224,18 @@ CORRUPTIONS: dict[str, tuple[str, str]] = {
     "elastic_transform": ("elastic transform", "弹性变形"),
     "pixelate": ("pixelation", "像素化"),
     "jpeg_compression": ("JPEG compression", "JPEG 压缩"),
+    "white_noise": ("white noise", "白噪声"),
+    "pink_noise": ("pink noise", "粉红噪声"),
+    "speech_shaped_noise": ("speech-shaped noise", "语谱噪声"),
+    "mains_hum": ("mains hum", "工频嗡声"),
+    "low_pass": ("low pass", "低通"),
+    "reverberation": ("reverberation", "混响"),
+    "coarse_samples": ("coarse samples", "粗量化"),
+    "quiet": ("quiet", "低音量"),
+    "clipping": ("clipping", "削波"),
+    "faster": ("faster", "加快"),
+    "slower": ("slower", "放慢"),
+    "lost_packets": ("lost packets", "丢包"),
 }
 
 FAMILIES: dict[str, tuple[str, str]] = {
@@ -228,6 +243,9 @@ FAMILIES: dict[str, tuple[str, str]] = {
     "blur": ("blur", "模糊"),
     "weather": ("weather", "天气"),
     "digital": ("digital", "数字处理"),
+    "channel": ("channel", "信道"),
+    "level": ("level", "电平"),
+    "time": ("time", "时间"),
 }
 
 

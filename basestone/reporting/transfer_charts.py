@@ -70,13 +70,16 @@ def _never_measured(cells: Sequence[Mapping[str, Any]], size: int) -> list[dict[
 
 
 def transfer_words(compared: Comparisons, manifests: Mapping[str, Manifest]) -> Iterator[tuple[Text, Text]]:
-    """What each task gained over a training from scratch, then what each earlier task lost, with 95 % bounds."""
+    """What each task gained over training from scratch and over its parent, then what earlier ones lost."""
     for stage, found in compared.items():
         first = next(iter(found["methods"]), None)
         method = str(manifests[stage].facts.get("method"))
         if first is not None and found["trials"][0]["method_section"]["kind"] == "scratch" and method != first:
             label = {language: word("gain_of", language).format(stage=stage) for language in LANGUAGES}
             yield label, _change(method, found["methods"][method]["difference"])
+        if known := found.get("before"):
+            label = {language: word("before_of", language).format(stage=stage, n=known["n"]) for language in LANGUAGES}
+            yield label, _change(f"{known['accuracy']:.2%}, {method}", known["gained"][method])
         for row in found.get("earlier", ()):
             label = {
                 language: word("kept_of", language).format(task=row["stage"], stage=stage) for language in LANGUAGES

@@ -65,7 +65,10 @@ class ClauseView:
 
 @dataclass(frozen=True, kw_only=True)
 class Sample:
-    """A test sample with its prediction: ``png``, an image file's bytes, or ``text``; neither may be shown of some."""
+    """A test sample with its prediction: ``png``, an image file's bytes, or ``text``; neither may be shown of some.
+
+    ``shape``: width and height of the picture on the page, in pixels.
+    """
 
     png: bytes | None
     text: str | None
@@ -74,6 +77,7 @@ class Sample:
     confidence: float
     row: str
     correct: bool
+    shape: tuple[int, int] = (96, 96)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -142,8 +146,8 @@ def read_view(
 ) -> ReportView:
     """Reads what the report of ``audit`` needs.
 
-    ``samples`` are ``{png or text, label, prediction, confidence, row}``; labels are class names or positions of them.
-    ``scenes`` are as ``Scene`` has them, with ``class`` for each box's label.
+    ``samples`` are ``{png or text, label, prediction, confidence, row}``, of a wide picture also ``shape``; labels are
+    class names or positions of them. ``scenes`` are as ``Scene`` has them, with ``class`` for each box's label.
 
     Raises:
         ArtifactError: the audit or a stage that it descends from is not finished, or a file of it is missing.
@@ -183,7 +187,7 @@ def read_view(
         manifests=manifests,
         events=tuple(run.read_events()),
         records=records,
-        measurements=run.measurements(audit),
+        measurements=_if_there(run.stage(audit) / "measurements.json"),
         facts=read_json(run.stage(audit) / "facts.json"),
         samples=tuple(_sample(sample, names) for sample in samples),
         scenes=tuple(read_scene(scene, names) for scene in scenes),
@@ -295,6 +299,7 @@ def _sample(sample: Mapping[str, Any], names: Sequence[str]) -> Sample:
         confidence=float(sample["confidence"]),
         row=str(sample.get("row", sample.get("index", ""))),
         correct=sample["label"] == sample["prediction"],
+        shape=tuple(sample.get("shape", (96, 96))),
     )
 
 

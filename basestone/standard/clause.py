@@ -27,7 +27,9 @@ Task = Literal[
     "detection",
     "text_classification",
     "language_modelling",
-    "speech",
+    "speech_classification",
+    "speech_recognition",
+    "speech_generation",
     "feature_extraction",
 ]
 Sampling = Literal["proportion", "difference", "paired", "calibration", "clustered", "quantile", "exact"]
@@ -105,6 +107,7 @@ class Clause(Strict):
     served: bool = False
     compressed: bool = False
     seeds: bool = False
+    grouped: bool = False
 
     @model_validator(mode="after")
     def _distinct_criteria(self) -> Self:
@@ -113,9 +116,16 @@ class Clause(Strict):
             raise ValueError(f"the criteria of a clause must have distinct names; got {', '.join(names)}.")
         return self
 
-    def applies_to(self, task: str, *, served: bool = False, compressed: bool = False, seeds: bool = False) -> bool:
-        """Whether the clause has anything to say about a model for ``task``."""
-        there = ((self.served, served), (self.compressed, compressed), (self.seeds, seeds))
+    def applies_to(
+        self, task: str, *, served: bool = False, compressed: bool = False, seeds: bool = False, grouped: bool = False
+    ) -> bool:
+        """Whether the clause has anything to say about a model for ``task``; ``grouped``: the data name groups."""
+        there = (
+            (self.served, served),
+            (self.compressed, compressed),
+            (self.seeds, seeds),
+            (self.grouped, grouped),
+        )
         concerned = all(found or not needed for needed, found in there)
         return concerned and (task in self.tasks or "*" in self.tasks)
 

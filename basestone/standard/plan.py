@@ -27,6 +27,7 @@ FORWARDS: dict[str, int] = {
     "latency": 1,
     "parent_test": 1,
     "replay": 1,
+    "transcripts_test": 1,
 }
 SINGLY = ("latency",)  # records whose passes take one image at a time
 

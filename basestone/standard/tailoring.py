@@ -62,6 +62,7 @@ def resolve(
     served: bool = False,
     compressed: bool = False,
     seeds: bool = False,
+    grouped: bool = False,
     known_measures: Collection[str] | None = None,
 ) -> StandardInForce:
     """The standard in force for one audit; RecipeError with every fault, named by its path in the recipe."""
@@ -81,7 +82,7 @@ def resolve(
             ask,
             thresholds,
             held.get(key),
-            clauses[key].applies_to(task, served=served, compressed=compressed, seeds=seeds),
+            clauses[key].applies_to(task, served=served, compressed=compressed, seeds=seeds, grouped=grouped),
         )
         for key, ask in found.clauses.items()
     ]

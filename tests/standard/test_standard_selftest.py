@@ -35,6 +35,7 @@ def test_the_shipped_cases_name_clauses_that_exist_and_speak_both_languages():
         "unfit": "GEN-1",
         "overfit": "GEN-2",
         "brittle": "ROB-1",
+        "unfair": "FAI-1",
         "slow": "LAT-1",
         "costly": "CST-2",
         "unrecorded": "CST-1",
@@ -44,8 +45,8 @@ def test_the_shipped_cases_name_clauses_that_exist_and_speak_both_languages():
         "healthy",
         "healthy-other-seed",
         "compressed",
-        "healthy-text",
         "seeded",
+        "two-handed",
     ]
     assert all(any("一" <= letter <= "鿿" for letter in case.fault.zh) for case in cases.values())
 

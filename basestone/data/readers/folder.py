@@ -6,7 +6,7 @@ files and files that are no images by their suffix are passed over.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -21,9 +21,9 @@ SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", 
 class FolderSource:
     """Each class is a folder; its name is the class's name."""
 
-    def __init__(self, root: str) -> None:
+    def __init__(self, root: str, suffixes: Collection[str] = SUFFIXES) -> None:
         """``root`` holds class folders, or ``train`` (and validation, test) with class folders."""
-        self.root = Path(root)
+        self.root, self._suffixes = Path(root), suffixes
         if not self.root.is_dir():
             raise DataError(f"data.source.root must be a folder; '{root}' is not (looked from {Path.cwd()}).")
 
@@ -51,7 +51,7 @@ class FolderSource:
     @cached_property
     def _paths(self) -> dict[SplitName, list[Path]]:
         return {
-            split: [path for name in _folders(self._splits[split]) for path in _images(name)]
+            split: [path for name in _folders(self._splits[split]) for path in _files(name, self._suffixes)]
             for split in SPLITS
             if split in self._splits
         }
@@ -81,9 +81,9 @@ def _folders(folder: Path) -> list[Path]:
     return sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
 
 
-def _images(folder: Path) -> list[Path]:
+def _files(folder: Path, suffixes: Collection[str]) -> list[Path]:
     return sorted(
         path
         for path in folder.rglob("*")
-        if path.suffix.lower() in SUFFIXES and not path.name.startswith(".") and path.is_file()
+        if path.suffix.lower() in suffixes and not path.name.startswith(".") and path.is_file()
     )

@@ -1,9 +1,9 @@
 """How far quality survives a change of the input. Here: the common corruptions, and how much accuracy they leave.
 
 ``FAMILIES`` names the fifteen of images in their four families, ``BOX_FAMILIES`` the fourteen of photographs with
-boxes, ``TEXT_FAMILIES`` the eleven of text, without torch, for tables and reports; images are changed in
-``corruptions`` (with one module a family), documents in ``typing``, and both are judged in ``retention``, boxes in
-``finding``. Attacks and domain shift will live beside them.
+boxes, ``TEXT_FAMILIES`` the eleven of text, ``SPEECH_FAMILIES`` the twelve of recordings, without torch, for tables and
+reports; images are changed in ``corruptions`` (with one module a family), documents in ``typing``, recordings in
+``sound``, and all are judged in ``retention``, boxes in ``finding``. Attacks and domain shift will live beside them.
 """
 
 FAMILIES: dict[str, tuple[str, ...]] = {
@@ -22,4 +22,10 @@ BOX_FAMILIES: dict[str, tuple[str, ...]] = FAMILIES | {  # without what moves ob
     "digital": tuple(name for name in FAMILIES["digital"] if name != "elastic_transform")
 }
 BOX_TYPES = tuple(name for names in BOX_FAMILIES.values() for name in names)
+SPEECH_FAMILIES: dict[str, tuple[str, ...]] = {
+    "noise": ("white_noise", "pink_noise", "speech_shaped_noise", "mains_hum"),
+    "channel": ("low_pass", "reverberation", "coarse_samples"),
+    "level": ("quiet", "clipping"),
+    "time": ("faster", "slower", "lost_packets"),
+}
 SEVERITIES = (1, 2, 3, 4, 5)

@@ -1,7 +1,8 @@
 """How much accuracy the common corruptions leave: acc_corrupted / acc_clean, each on the same images.
 
-The corrupted copies of an image (75) or a document (55) stand and fall together, so the *source* is the cluster that is
-resampled, with its clean result. 'Family' in ROB-1 means each corruption type, averaged over its five severities.
+The corrupted copies of an image (75), a document (55) or a recording (60) stand and fall together, so the *source* is
+the cluster that is resampled, with its clean result. 'Family' in ROB-1 means each corruption type, averaged over its
+five severities.
 
 **Bounds of the worst type.** The minimum of fifteen estimates is biased downward and so are its bootstrap draws;
 neither is used for bounds. The lower bound is the least of the types' own lower bounds: it exceeds the true minimum
@@ -19,12 +20,13 @@ from numpy.typing import NDArray
 from basestone.core.evidence import CONFIDENCE, Interval, Measurement, Records, RecordsMissing
 from basestone.measures.bootstrap import DRAWS, decidable, describe, ratio_draws, ratio_interval
 from basestone.measures.predictions import clean_predictions
-from basestone.measures.robustness import FAMILIES, SEVERITIES, TEXT_FAMILIES
+from basestone.measures.robustness import FAMILIES, SEVERITIES, SPEECH_FAMILIES, TEXT_FAMILIES
 
 _SEED = 0
 MIN_RIGHT = 20  # with fewer, some of 2,000 draws would hold none, and have no ratio
 TYPES = tuple(name for names in FAMILIES.values() for name in names)
 TEXT_TYPES = tuple(name for names in TEXT_FAMILIES.values() for name in names)
+SPEECH_TYPES = tuple(name for names in SPEECH_FAMILIES.values() for name in names)
 
 
 def corruption_retention_mean(records: Records) -> Measurement:
@@ -47,9 +49,9 @@ def corruption_retention_worst(records: Records) -> Measurement:
 
 
 def types_of(records: Records) -> tuple[str, ...]:
-    """The corruptions of text where the records name one, else those of images."""
+    """The corruptions of text or speech where the records name one of them, else those of images."""
     named = records.table("corrupted")["corruption"]
-    return TEXT_TYPES if len(named) and named[0] in TEXT_TYPES else TYPES
+    return next((types for types in (TEXT_TYPES, SPEECH_TYPES) if len(named) and named[0] in types), TYPES)
 
 
 def correctness(records: Records) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -1,0 +1,84 @@
+"""What fits which data: every kind has its own tasks, models, objectives and random changes. Torch-free."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from basestone.core.errors import Fault
+from basestone.data.detection.transforms import MOVES_BOXES
+from basestone.data.speech.transforms import SPEECH_TRANSFORMS
+from basestone.models.detection_catalogue import DETECTORS
+from basestone.recipe.schema import Data, Pretrain, Recipe, data_kind
+
+WORDS = {
+    "images": "images",
+    "boxes": "photographs with boxes",
+    "text": "text (it has a tokenizer)",
+    "speech": "speech (it has a sample_rate)",
+}
+TASKS = {
+    "images": ("image_classification",),
+    "boxes": ("detection",),
+    "text": ("text_classification", "language_modelling"),
+    "speech": ("speech_classification", "speech_recognition"),
+}
+MODELS_OF = {
+    "text": ("bert", "gpt", "recurrent", "transformers"),
+    "speech": ("speech_net",),
+    "boxes": tuple(DETECTORS),
+}  # those of images are all others
+RECORDED = ("index", "label", "prediction", "confidence", "loss")
+OBJECTIVES_OF = {
+    "images": ("cross_entropy", "mse"),
+    "text": ("cross_entropy", "mse", "masked_lm", "causal_lm"),
+    "speech": ("cross_entropy", "mse", "ctc"),
+    "boxes": ("detection",),
+}
+
+
+def fitting(recipe: Recipe, stage: Pretrain, data: Data, path: str) -> Iterator[Fault]:
+    """Every kind of data has its own tasks, models, objectives and random changes."""
+    kind, task = data_kind(data), getattr(recipe, "task", None)
+    if task is not None and task not in TASKS[kind]:
+        yield Fault(
+            path="task", message=f"must fit the data, which are {WORDS[kind]}; got '{task}'. Change one of them."
+        )
+    owner = next((other for other, models in MODELS_OF.items() if stage.model.kind in models), "images")
+    if owner != kind:
+        fitting = ", ".join(MODELS_OF.get(kind, ("small_cnn", "timm", "…")))
+        yield Fault(
+            path=f"{path}.model.kind", message=f"must fit the data ({fitting}); got '{stage.model.kind}'. Change it."
+        )
+    if stage.objective.kind not in OBJECTIVES_OF[kind]:
+        message = f"must fit {kind}; got '{stage.objective.kind}'. Change it."
+        yield Fault(path=f"{path}.objective.kind", message=message)
+    if (task == "speech_recognition") != (stage.objective.kind == "ctc"):
+        message = f"must be ctc for speech_recognition and for it alone; got '{stage.objective.kind}' for '{task}'."
+        yield Fault(path=f"{path}.objective.kind", message=message)
+    if kind == "text" and stage.augment:
+        yield Fault(path=f"{path}.augment", message="must be empty for text, which has no such changes. Drop it.")
+    for index, transform in enumerate(stage.augment if kind != "text" else ()):
+        if (transform.kind in SPEECH_TRANSFORMS) != (kind == "speech"):
+            message = f"must fit {kind}; got '{transform.kind}'. Drop it."
+            yield Fault(path=f"{path}.augment.{index}.kind", message=message)
+        elif kind == "boxes" and transform.kind not in MOVES_BOXES:
+            message = f"must move boxes along ({', '.join(MOVES_BOXES)}); got '{transform.kind}'. Change it."
+            yield Fault(path=f"{path}.augment.{index}.kind", message=message)
+        elif kind == "images" and transform.kind == "mosaic":
+            message = "joins several images, which have one label each. Drop it."
+            yield Fault(path=f"{path}.augment.{index}.kind", message=message)
+    if kind == "text" and stage.objective.kind == "causal_lm" and stage.model.kind == "bert":
+        yield Fault(
+            path=f"{path}.objective.kind",
+            message="cannot be causal_lm for 'bert', which sees the token it is to guess. Choose gpt or recurrent.",
+        )
+
+
+def group_names(data: Data, path: str) -> Iterator[Fault]:
+    """A group's column stands in the records beside those of the audit, and may not replace one."""
+    for index, group in enumerate(getattr(data, "groups", ())):
+        if group in RECORDED:
+            message = (
+                f"must be none of {', '.join(RECORDED)}, which the audit's records have; got '{group}'. Rename it."
+            )
+            yield Fault(path=f"{path}.groups.{index}", message=message)
