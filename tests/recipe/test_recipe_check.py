@@ -49,7 +49,7 @@ trackng: []
 
 EXPECTED = """\
 r.yaml:2: name: must be text (lower-case letters, digits, '.', '_', '-'); got 'Bad Name'.
-r.yaml:3: task: must be one of 'image_classification', 'detection', 'text_classification', 'language_modelling'; got 'image_clasification'. Did you mean 'image_classification'?
+r.yaml:3: task: must be one of 'image_classification', 'detection', 'text_classification', 'language_modelling', 'speech_classification', 'speech_recognition'; got 'image_clasification'. Did you mean 'image_classification'?
 r.yaml:4: seed: must be a whole number at least 0; got -1.
 r.yaml:6: data.source.kind: unknown kind 'parqet'. Did you mean 'parquet'?
 r.yaml:7: data.split.validation: must be a number greater than 0 and less than 1, or null; got 1.5.
@@ -58,7 +58,7 @@ r.yaml:8: data.limit.trian: unknown key 'trian'. Did you mean 'train'?
 r.yaml:11: stages.pretrain.model.name: must be given: text.
 r.yaml:11: stages.pretrain.model.small_input: must be true or false; got 'yes'. Write true.
 r.yaml:12: stages.pretrain.objectiv: unknown key 'objectiv'. Did you mean 'objective'?
-r.yaml:14: stages.pretrain.augment.0.kind: must be given. Known: alternating_flip, color_jitter, cutout, flip, mosaic, pad_crop, progressive_resize, scale_jitter.
+r.yaml:14: stages.pretrain.augment.0.kind: must be given. Known: add_noise, alternating_flip, color_jitter, cutout, flip, mosaic, pad_crop, progressive_resize, scale_jitter, speed.
 r.yaml:15: stages.pretrain.augment.1: must be a mapping; got 'flip'. Write {kind: flip}.
 r.yaml:17: stages.pretrain.fit.epochs: must be a whole number greater than 0, or null; got '3'. Remove the quotes.
 r.yaml:18: stages.pretrain.fit.batch_size: must be a whole number greater than 0; got 100.0. Write 100.

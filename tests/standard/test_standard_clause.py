@@ -10,7 +10,21 @@ from basestone.core.errors import RecipeError, UsageError
 from basestone.standard import load_clauses
 from basestone.standard.clause import SHIPPED, clause_by_id
 
-BUILT = ["CST-1", "CST-2", "GEN-1", "GEN-2", "GEN-3", "GEN-4", "GEN-5", "GEN-6", "LAT-1", "ROB-1", "SEC-1", "SEC-2"]
+BUILT = [
+    "CST-1",
+    "CST-2",
+    "FAI-1",
+    "GEN-1",
+    "GEN-2",
+    "GEN-3",
+    "GEN-4",
+    "GEN-5",
+    "GEN-6",
+    "LAT-1",
+    "ROB-1",
+    "SEC-1",
+    "SEC-2",
+]
 CHINESE = re.compile(r"[一-鿿]")
 
 GOOD = """\
@@ -69,6 +83,10 @@ def test_thresholds_are_those_of_the_standard():
         ("GEN-1", "over_baseline"): ("accuracy_over_baseline", "at_least", 0),
         ("GEN-1", "bits_per_byte"): ("bits_per_byte", "at_most", None),
         ("GEN-1", "under_baseline"): ("bits_under_baseline", "at_least", 0),
+        ("GEN-1", "map50_95"): ("map50_95", "at_least", None),
+        ("GEN-1", "map50"): ("map50", "at_least", None),
+        ("GEN-1", "word_error_rate"): ("word_error_rate", "at_most", None),
+        ("GEN-2", "map_gap"): ("map_gap", "at_most", 0.10),
         ("GEN-2", "gap"): ("accuracy_gap", "at_most", 0.10),
         ("GEN-2", "bits"): ("bits_gap", "at_most", 0.10),
         ("GEN-3", "range"): ("seed_range", "at_most", 0.02),
@@ -77,6 +95,10 @@ def test_thresholds_are_those_of_the_standard():
         ("GEN-6", "retention"): ("quality_retention", "at_least", 0.99),
         ("ROB-1", "mean"): ("corruption_retention_mean", "at_least", 0.70),
         ("ROB-1", "worst"): ("corruption_retention_worst", "at_least", 0.40),
+        ("ROB-1", "map_mean"): ("map_retention_mean", "at_least", 0.70),
+        ("ROB-1", "map_worst"): ("map_retention_worst", "at_least", 0.40),
+        ("FAI-1", "accuracy_gap"): ("group_accuracy_gap", "at_most", 0.10),
+        ("LAT-1", "real_time_factor"): ("real_time_factor", "at_most", 1.0),
         ("LAT-1", "p99"): ("latency_p99", "at_most", 0.1),
         ("CST-1", "flops_error"): ("training_flops_error", "at_most", 0.10),
         ("CST-1", "complete"): ("training_record_complete", "at_least", 1),

@@ -45,6 +45,7 @@ def test_the_shipped_cases_name_clauses_that_exist_and_speak_both_languages():
         "healthy",
         "healthy-other-seed",
         "compressed",
+        "healthy-text",
         "seeded",
         "two-handed",
     ]
