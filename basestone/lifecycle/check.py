@@ -69,4 +69,4 @@ def _grouped(recipe: Recipe, stage: str) -> bool:
     assert isinstance(section, Audit)
     if not hasattr(recipe, "data") or model_of(recipe, stage, section.subject) not in recipe.stages:
         return False
-    return bool(data_of(recipe, prepared_for(recipe, stage)).groups)
+    return bool(getattr(data_of(recipe, prepared_for(recipe, stage)), "groups", ()))

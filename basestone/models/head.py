@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from torch import nn
 
@@ -43,5 +44,5 @@ def share_body(module: nn.Module, base: nn.Module) -> None:
     for name, tensor in (*base.named_parameters(), *base.named_buffers()):
         owner, _, own = name.rpartition(".")
         if name != head and not name.startswith(f"{head}."):
-            layer = module.get_submodule(owner)
+            layer: Any = module.get_submodule(owner)
             (layer._parameters if own in layer._parameters else layer._buffers)[own] = tensor

@@ -78,7 +78,8 @@ def picture_chart(
         {"x": round(float(x), 3), "y": round(float(y), 3), "class": int(label) if names else 0}
         for x, y, label in zip(places["x"], places["y"], places["label"], strict=True)
     ]
-    x, y = (_axis(told.get("explained", []), axis, language) for axis in range(2))
+    explained = told.get("explained", [])
+    x, y = alt.X(**_axis(explained, 0, language)), alt.Y(**_axis(explained, 1, language))
     base = alt.Chart(alt.Data(values=points)).encode(x=x, y=y)
     colour = alt.Scale(domain=classes, range=[look[0] for look in looks])
     shape = alt.Scale(domain=classes, range=[look[1] for look in looks])
@@ -101,13 +102,13 @@ def _look(place: int) -> tuple[str, str]:
     return SERIES[place % len(SERIES)], SHAPES[place // len(SERIES)]
 
 
-def _axis(explained: Sequence[float], axis: int, language: Language) -> alt.X | alt.Y:
+def _axis(explained: Sequence[float], axis: int, language: Language) -> dict[str, Any]:
     """A component with its share of the variance; without a name or numbers where places mean nothing."""
     known = axis < len(explained)
     title = f"{word('component', language)} {axis + 1} ({explained[axis]:.0%})" if known else None
-    kind, key = (alt.X, "x:Q") if axis == 0 else (alt.Y, "y:Q")
+    key = ("x:Q", "y:Q")[axis]
     look = alt.Axis(grid=False, ticks=False, labels=known, tickCount=5)
-    return kind(key, title=title, axis=look, scale=alt.Scale(zero=False))
+    return {"shorthand": key, "title": title, "axis": look, "scale": alt.Scale(zero=False)}
 
 
 def _centres(places: Mapping[str, NDArray[Any]], classes: Sequence[int], names: Sequence[str]) -> list[dict[str, Any]]:

@@ -115,7 +115,7 @@ def _divided(cache: Recorded, options: SpeechData, seed: int) -> dict[str, Posit
     found = divide(np.where(kept, own, "")[first], labels[first], hashes[first], options.split, seed=seed)
     at_speed = _chosen(cache, {SPEED: options.only[SPEED]} if SPEED in options.only else {}, "only")
     every = {name: (first[where, None] + np.arange(len(options.speeds))).ravel() for name, where in found.items()}
-    splits = {name: where[at_speed[where]] for name, where in every.items()}
+    splits = {name: where[at_speed[where]].astype(np.int64) for name, where in every.items()}
     limits = limited(splits, labels, hashes, options.limit, seed=seed)
     return {name: limits[name] for name in SPLITS if name in limits}
 
