@@ -100,8 +100,6 @@ def test_thresholds_are_those_of_the_standard():
         ("FAI-1", "accuracy_gap"): ("group_accuracy_gap", "at_most", 0.10),
         ("LAT-1", "real_time_factor"): ("real_time_factor", "at_most", 1.0),
         ("LAT-1", "p99"): ("latency_p99", "at_most", 0.1),
-        ("LAT-1", "real_time_factor"): ("real_time_factor", "at_most", 1),
-        ("FAI-1", "accuracy_gap"): ("group_accuracy_gap", "at_most", 0.10),
         ("CST-1", "flops_error"): ("training_flops_error", "at_most", 0.10),
         ("CST-1", "complete"): ("training_record_complete", "at_least", 1),
         ("CST-2", "flops"): ("inference_flops", "at_most", None),
