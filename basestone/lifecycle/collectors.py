@@ -11,6 +11,7 @@ from basestone.core.evidence import Records, read_records
 from basestone.lifecycle.collect import Collector, Fact, Session
 from basestone.lifecycle.detections import detected_corrupted, detected_test, detected_train, replayed_boxes
 from basestone.lifecycle.restore import corruptions
+from basestone.lifecycle.transcripts import replayed_frames, transcripts_test
 
 if TYPE_CHECKING:
     import numpy as np
@@ -202,24 +203,6 @@ def beside_sizes(session: Session) -> Fact:
     return Fact({name: parameters(stage) for name, stage in stages.items()})
 
 
-def transcripts_test(session: Session) -> Mapping[str, Any]:
-    """What the recogniser writes of every test recording, beside what is said."""
-    from basestone.measures.transcripts import collect_transcripts
-    from basestone.models.transcribe import transcribe
-
-    split, beam = session.split("test"), session.section.beam
-    return collect_transcripts(
-        session.subject,
-        split.raw,
-        split.texts,
-        session.positions(len(split), session.section.samples.test, "transcripts_test"),
-        lambda logits: transcribe(logits, split.spec.characters, beam),
-        groups=split.groups,
-        batch_size=session.section.batch_size,
-        progress=session.progress("test recordings"),
-    )
-
-
 def duplicates(session: Session) -> Mapping[str, Any]:
     """What preparing found when it compared every test sample with every training sample."""
     return read_records(session.corridor.folder.stage(session.prepared.stage) / "duplicates.parquet")
@@ -264,23 +247,11 @@ def replay(session: Session) -> Mapping[str, Any]:
         before, after = (collect_blocks(subject, stream.batch, chosen, batch_size=size) for subject in subjects)
         return compare_blocks(before, after, stream.spec.max_length)
     if session.corridor.recipe.task == "speech_recognition":
-        return _frames_again(session)
+        return replayed_frames(session)
     table = Records(session.folder).table("clean_test")
     chosen = session.positions(len(table["index"]), session.section.samples.replay, "replay")
     rows = {name: column[chosen] for name, column in table.items()}
     return collect_replay(session.fresh_subject(), session.split("test").raw, rows)
-
-
-def _frames_again(session: Session) -> Mapping[str, Any]:
-    from basestone.measures.transcripts import collect_frames, compare_frames
-
-    split, size = session.split("test"), session.section.batch_size
-    chosen = session.positions(len(split), session.section.samples.replay, "replay")
-    before, after = (
-        collect_frames(subject, split.raw, chosen, batch_size=size)
-        for subject in (session.subject, session.fresh_subject())
-    )
-    return compare_frames(before, after)
 
 
 def artifacts(session: Session) -> Mapping[str, Any]:
