@@ -80,7 +80,13 @@ def test_a_probe_forgets_nothing_and_a_full_training_is_measured(chain):
     assert list(rows) == ["high", "low"]
     for stage, row in rows.items():
         table = read_records(chain.folder.stage("all") / f"earlier-{stage}.parquet")
-        assert row["n"] == len(table["before"]) == chain.stages[f"{stage}.data"].facts["counts"]["test"]
+        held, used = (
+            read_records(chain.folder.stage(name) / "samples.parquet") for name in (f"{stage}.data", "prepare")
+        )
+        trained = set(used["sha256"][used["split"] != "test"].tolist())
+        tested = held["sha256"][held["split"] == "test"]
+        unseen = [place for place, digest in enumerate(tested.tolist()) if digest not in trained]
+        assert table["index"].tolist() == unseen and row["n"] == len(table["before"]) == len(unseen)
         assert row["difference"] == pytest.approx(np.mean(table["after"]) - np.mean(table["before"]))
         assert row["lower"] <= row["difference"] <= row["upper"]
     assert rows["low"]["upper"] < 0, "ten classes at a high rate cannot leave the old features alone"

@@ -121,15 +121,19 @@ def test_a_mosaic_of_images_with_one_label_each_is_refused(tmp_path):
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("task: detection", "task: image_classification", "task.*must fit the data, which have boxes"),
+        ("task: detection", "task: image_classification", "task.*must fit the data, which are photographs with boxes"),
         (
             "kind: yolo, backbone: resnet10t, width: 16, depth: 1",
             "kind: small_cnn",
-            "model.kind.*must fit boxes \\(yolo",
+            "model.kind.*must fit the data \\(yolo, faster_rcnn\\); got 'small_cnn'",
         ),
-        ("{kind: detection}", "{kind: cross_entropy}", "objective.kind.*must fit boxes \\(detection\\)"),
+        ("{kind: detection}", "{kind: cross_entropy}", "objective.kind.*must fit boxes; got 'cross_entropy'"),
         ("{kind: flip}", "{kind: cutout}", "augment.1.kind.*must move boxes along .*got 'cutout'"),
-        ("{kind: scenes, train: 60, test: 32, side: 64, objects: 2}", "{kind: sklearn_digits}", "must be of boxes"),
+        (
+            "{kind: scenes, train: 60, test: 32, side: 64, objects: 2}",
+            "{kind: sklearn_digits}",
+            "which are images; got 'detection'",
+        ),
     ],
 )
 def test_what_does_not_go_together_is_told_before_anything_runs(old, new, message, tmp_path):
