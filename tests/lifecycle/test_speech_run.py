@@ -89,7 +89,8 @@ def test_a_recogniser_is_judged_by_its_words(tmp_path):
     found = verdicts(made)
     assert set(name for clause, name in found if clause == "GEN-1") == {"word_error_rate"}
     assert found["GEN-1", "word_error_rate"]["verdict"] == "fail" and found["GEN-1", "word_error_rate"]["n"] >= 30
-    assert found["SEC-2", "replay"]["verdict"] == "pass" and found["LAT-1", "real_time_factor"]["value"] > 0
+    assert found["SEC-2", "replay"]["value"] == 1.0, found["SEC-2", "replay"]
+    assert found["LAT-1", "real_time_factor"]["value"] > 0
     table = read_records(made.folder.stage("audit") / "samples" / "transcripts_test.parquet")
     assert set(" ".join(table["said"]).split()) <= set(DIGITS) and len(table["written"]) == 70
     assert not read_json(made.folder.stage("audit") / "facts.json")["failures"]
