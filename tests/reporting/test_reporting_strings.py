@@ -4,6 +4,7 @@ from pathlib import Path
 
 from basestone.reporting import strings
 from basestone.reporting.facts import SPLITS
+from basestone.reporting.scenes import MARKS as SCENE_MARKS
 from basestone.reporting.strings import TEXTS, both, say
 from basestone.reporting.wording import MARKS
 
@@ -40,7 +41,8 @@ def test_every_text_is_used_and_every_used_text_exists() -> None:
     composed |= {
         f"chart_{name}" for name in ("learning", "confusion", "reliability", "robustness", "latency", "stages")
     }
-    composed |= {"chart_intervals", "failed", "unavailable"}
+    composed |= {"chart_intervals", "chart_kept_precision", "failed", "unavailable"}
+    composed |= {f"mark_{mark}" for mark in SCENE_MARKS}
     assert used - set(TEXTS) == set()
     assert set(TEXTS) - quoted - composed == set() and composed <= set(TEXTS)
 
