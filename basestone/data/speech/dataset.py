@@ -18,7 +18,7 @@ from basestone.core.spec import SpeechSpec
 from basestone.data.cache import GROUP, Progress
 from basestone.data.card import dataset_card
 from basestone.data.duplicates import Copies, find_exact_copies, protected
-from basestone.data.readers.contract import SPLITS
+from basestone.data.readers.contract import SPLITS, SplitName
 from basestone.data.speech.cache import SPEED, Recorded, open_recorded, recorded
 from basestone.data.speech.options import SpeechData
 from basestone.data.speech.sources import SPEECH_SOURCES
@@ -114,8 +114,10 @@ def _divided(cache: Recorded, options: SpeechData, seed: int) -> dict[str, Posit
     first = np.arange(0, len(labels), len(options.speeds))
     found = divide(np.where(kept, own, "")[first], labels[first], hashes[first], options.split, seed=seed)
     at_speed = _chosen(cache, {SPEED: options.only[SPEED]} if SPEED in options.only else {}, "only")
-    every = {name: (first[where, None] + np.arange(len(options.speeds))).ravel() for name, where in found.items()}
-    splits = {name: where[at_speed[where]].astype(np.int64) for name, where in every.items()}
+    splits: dict[SplitName, Positions] = {}
+    for name, where in found.items():
+        every = (first[where, None] + np.arange(len(options.speeds))).ravel()
+        splits[name] = every[at_speed[every]].astype(np.int64)
     limits = limited(splits, labels, hashes, options.limit, seed=seed)
     return {name: limits[name] for name in SPLITS if name in limits}
 
