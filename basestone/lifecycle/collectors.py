@@ -193,11 +193,10 @@ def _tfidf(session: Session, positions: NDArray[np.int64]) -> NDArray[np.int64]:
 def beside_sizes(session: Session) -> Fact:
     """Parameters of the audited model and of the stages beside it."""
     from basestone.lifecycle.restore import built
-    from basestone.models.model import describe
 
     def parameters(stage: str) -> int:
         model = built(read_json(session.corridor.folder.stage(stage) / "model.json"))
-        return describe(model, session.one_sample().shape[1:]).parameters
+        return sum(weight.numel() for weight in model.parameters())
 
     stages = {"own": session.parent.stage} | {name: name for name in session.section.beside if name != "tfidf"}
     return Fact({name: parameters(stage) for name, stage in stages.items()})

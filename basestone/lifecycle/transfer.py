@@ -82,18 +82,16 @@ def _classifies(bench: Bench, stage: str, prepared: str) -> bool:
 def _then_and_now(bench: Bench, stage: str) -> Iterator[nn.Module]:
     """The stage's model as it was left, and its head on the body that this stage leaves."""
     from basestone.lifecycle.restore import built, restore
-    from basestone.models.head import head_of, with_body_of
-    from basestone.models.model import load_weights
+    from basestone.models.head import head_of, start_from
 
     then, _ = restore(bench.corridor.folder, stage)
     yield then
     description = read_json(bench.corridor.folder.stage(stage) / "model.json")
     left = read_json(bench.folder / "model.json")
     now = built(description | {key: left[key] for key in ("adaptation",) if key in left})
-    if bench.same_question(stage):
-        load_weights(now, bench.folder / "model.safetensors")
-    else:
-        with_body_of(now, bench.folder / "model.safetensors")
+    same = bench.same_question(stage)
+    start_from(now, bench.folder / "model.safetensors", keep_head=same)
+    if not same:
         now.get_submodule(head_of(now)).load_state_dict(then.get_submodule(head_of(then)).state_dict())
     yield now.eval()
 

@@ -45,13 +45,13 @@ def newcombe(k1: int, n1: int, k2: int, n2: int) -> Interval:
     return _interval(newcombe_limits(k1, n1, k2, n2), "newcombe square-and-add on clopper-pearson limits")
 
 
-def paired_difference(first: ArrayLike, second: ArrayLike) -> Interval:
+def paired_difference(first: ArrayLike, second: ArrayLike, confidence: float = CONFIDENCE) -> Interval:
     """Bounds of mean(first) - mean(second), two 0/1 vectors over the same samples (Newcombe's paired method 10)."""
     a, b = np.asarray(first).astype(bool), np.asarray(second).astype(bool)
     if a.shape != b.shape or a.ndim != 1 or not a.size:
         raise ValueError(f"paired vectors must be equally long and not empty; got shapes {a.shape} and {b.shape}.")
     table = [int(np.sum(x)) for x in (a & b, a & ~b, ~a & b, ~a & ~b)]
-    return _interval(paired_limits(*table), "newcombe paired score")
+    return _interval(paired_limits(*table, confidence), "newcombe paired score")
 
 
 def order_statistic_quantile(samples: ArrayLike, q: float) -> tuple[float, Interval]:

@@ -7,11 +7,8 @@ from __future__ import annotations
 
 from itertools import permutations
 
-import numpy as np
-from numpy.typing import NDArray
-
 from basestone.core.evidence import CONFIDENCE, Interval, Measurement, Records
-from basestone.measures.interval import paired_limits
+from basestone.measures.interval import paired_difference
 
 LEAST = 3  # trainings
 
@@ -29,8 +26,8 @@ def seed_range(records: Records) -> Measurement:
         raise ValueError(f"a range needs {LEAST} trainings or more; there are {len(columns)}.")
     pairs = list(permutations(columns.values(), 2))
     strict = 1 - (1 - CONFIDENCE) / len(pairs)
-    upper = max(_limits(a, b, CONFIDENCE)[1] for a, b in pairs)
-    lower = max(_limits(a, b, strict)[0] for a, b in pairs)
+    upper = max(paired_difference(a, b).upper for a, b in pairs)
+    lower = max(paired_difference(a, b, strict).lower for a, b in pairs)
     scores = {name: float(values.mean()) for name, values in columns.items()}
     return Measurement(
         measure="seed_range",
@@ -42,10 +39,3 @@ def seed_range(records: Records) -> Measurement:
         ),
         detail={"accuracy": scores},
     )
-
-
-def _limits(first: NDArray[np.bool_], second: NDArray[np.bool_], confidence: float) -> tuple[float, float]:
-    both, first_only, second_only = (int(np.sum(x)) for x in (first & second, first & ~second, ~first & second))
-    neither = len(first) - both - first_only - second_only
-    lower, upper = paired_limits(both, first_only, second_only, neither, confidence)
-    return float(lower), float(upper)

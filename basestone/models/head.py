@@ -33,11 +33,6 @@ def start_from(module: nn.Module, path: Path, *, keep_head: bool) -> None:
     load_weights(module, path, leave=None if keep_head else head_of(module))
 
 
-def with_body_of(module: nn.Module, path: Path) -> None:
-    """Fills all but the head of ``module`` with the weights in ``path``, those of another task's model."""
-    load_weights(module, path, leave=head_of(module))
-
-
 def share_body(module: nn.Module, base: nn.Module) -> None:
     """Lets all but the head of ``module`` be the tensors of ``base``, a network of the same architecture."""
     head = head_of(module)

@@ -84,8 +84,8 @@ class Sample:
 class ReportView:
     """A run, as its report shows it. ``subject`` is the stage of the audited model; stages are in order of need.
 
-    ``candidates``: the ways of running a compressed model that were tried, ``methods``: those by which a model was
-    adapted; both are empty for any other. ``chain``: ``comparison.json`` of every adaptation on the way to the subject.
+    ``candidates``: the ways of running a compressed model that were tried, empty for any other. ``chain``:
+    ``comparison.json`` of every adaptation on the way to the subject.
     ``beside``: rows of ``measures.beside``, each with its ``parameters`` (None: it has none to count).
     ``extractions``: stage → ``facts``, ``downstream`` and ``picture`` (columns), empty where it left none.
     ``forecast`` holds rows ``{"name", "forecast", "actual", "unit", "held"}`` (``name`` a string or {en, zh}).
@@ -108,7 +108,6 @@ class ReportView:
     card: Mapping[str, Any]
     model: Mapping[str, Any]
     candidates: Mapping[str, Any]
-    methods: Mapping[str, Any]
     chain: Mapping[str, Mapping[str, Any]]
     manifests: Mapping[str, Manifest]
     events: Sequence[Mapping[str, Any]]
@@ -121,6 +120,11 @@ class ReportView:
     beside: tuple[Mapping[str, Any], ...] = ()
     sensitive: bool = False
     extractions: Mapping[str, Mapping[str, Any]] = field(default_factory=dict[str, Mapping[str, Any]])
+
+    @property
+    def methods(self) -> Mapping[str, Any]:
+        """The methods by which the subject was adapted; empty for a model that was not."""
+        return self.chain.get(self.subject, {})
 
     @property
     def binding(self) -> tuple[ClauseView, ...]:
@@ -178,7 +182,6 @@ def read_view(
         card=card,
         model=_if_there(run.stage(subject) / "model.json"),
         candidates=_if_there(run.stage(subject) / "candidates.json"),
-        methods=_if_there(run.stage(subject) / "comparison.json"),
         chain={
             stage: read_json(run.stage(stage) / "comparison.json")
             for stage, manifest in manifests.items()
