@@ -123,6 +123,13 @@ def protected(splits: Mapping[str, Positions], search: Search) -> dict[str, Posi
     return kept
 
 
+def copies_of_test(splits: Mapping[str, Positions], find: Callable[[Positions, Positions], Copies]) -> Copies | None:
+    """What ``find`` says of the test samples against all others, split after split; None without a test split."""
+    if "test" not in splits:
+        return None
+    return find(splits["test"], np.concatenate([where for name, where in splits.items() if name != "test"]))
+
+
 def leakage(copies: Copies, pool: list[tuple[str, int]]) -> dict[str, NDArray[np.int64] | NDArray[np.str_]]:
     """The copied image's split and position in it, when the references were the splits of ``pool`` end to end."""
     names = np.array([*(name for name, _ in pool), ""])

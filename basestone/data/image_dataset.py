@@ -18,7 +18,7 @@ from basestone.core.spec import ImageSpec
 from basestone.data.cache import Cache, Progress, decoded, open_cache
 from basestone.data.card import dataset_card, image_spec
 from basestone.data.classes import regrouped
-from basestone.data.duplicates import Copies, bar, find_copies, without_copies
+from basestone.data.duplicates import bar, copies_of_test, find_copies, without_copies
 from basestone.data.image import Decoding
 from basestone.data.image_split import ImageSplit
 from basestone.data.options import DataOptions
@@ -46,7 +46,8 @@ def prepare_images(
     threshold = bar(cache.images, divided["train"]) if len(divided) > 1 else None
     splits = _deduplicated(cache, options, divided, threshold)
     all_classes_in_train(splits["train"], cache.columns["label"], cache.class_names)
-    copies = _search(cache, splits, threshold)
+    hashes = cache.columns["sha256"]
+    copies = copies_of_test(splits, lambda mine, rest: find_copies(cache.images, hashes, mine, rest, near=threshold))
     card = dataset_card(
         options,
         source.identity(),
@@ -101,10 +102,3 @@ def _deduplicated(
         return splits
     near = threshold if options.deduplicate == "drop_near" else None
     return without_copies(cache.images, cache.columns["sha256"], splits, near=near)
-
-
-def _search(cache: Cache, splits: Mapping[str, Positions], threshold: float | None) -> Copies | None:
-    if "test" not in splits:
-        return None
-    references = np.concatenate([splits[name] for name in splits if name != "test"])
-    return find_copies(cache.images, cache.columns["sha256"], splits["test"], references, near=threshold)

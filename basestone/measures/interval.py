@@ -51,7 +51,7 @@ def paired_difference(first: ArrayLike, second: ArrayLike, confidence: float = C
     if a.shape != b.shape or a.ndim != 1 or not a.size:
         raise ValueError(f"paired vectors must be equally long and not empty; got shapes {a.shape} and {b.shape}.")
     table = [int(np.sum(x)) for x in (a & b, a & ~b, ~a & b, ~a & ~b)]
-    return _interval(paired_limits(*table, confidence), "newcombe paired score")
+    return _interval(paired_limits(*table, confidence=confidence), "newcombe paired score")
 
 
 def order_statistic_quantile(samples: ArrayLike, q: float) -> tuple[float, Interval]:

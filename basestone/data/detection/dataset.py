@@ -21,7 +21,7 @@ from basestone.data.detection.cache import BoxCache, open_boxes, read_boxes
 from basestone.data.detection.options import BoxData
 from basestone.data.detection.sources import BOX_SOURCES
 from basestone.data.detection.split import BoxSplit
-from basestone.data.duplicates import bar, find_copies, without_copies
+from basestone.data.duplicates import bar, copies_of_test, find_copies, without_copies
 from basestone.data.readers.contract import SPLITS
 from basestone.data.split import divide, limited
 from basestone.data.tables import duplicates_table, samples_table
@@ -43,10 +43,7 @@ def prepare_boxes(
         splits = without_copies(cache.images, hashes, divided, near=wanted)
     counted = {name: _counted(cache, where) for name, where in splits.items()}
     _all_classes(counted["train"], cache.names)
-    copies = None
-    if "test" in splits:
-        rest = np.concatenate([where for name, where in splits.items() if name != "test"])
-        copies = find_copies(cache.images, hashes, splits["test"], rest, near=near)
+    copies = copies_of_test(splits, lambda mine, rest: find_copies(cache.images, hashes, mine, rest, near=near))
     card = dataset_card(
         options,
         source.identity(),

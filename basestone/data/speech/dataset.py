@@ -17,7 +17,7 @@ from basestone.core.seed import derive
 from basestone.core.spec import SpeechSpec
 from basestone.data.cache import GROUP, Progress
 from basestone.data.card import dataset_card
-from basestone.data.duplicates import Copies, find_exact_copies, protected
+from basestone.data.duplicates import copies_of_test, find_exact_copies, protected
 from basestone.data.readers.contract import SPLITS, SplitName
 from basestone.data.speech.cache import SPEED, Recorded, open_recorded, recorded
 from basestone.data.speech.options import SpeechData
@@ -41,7 +41,7 @@ def prepare_speech(
         splits = protected(divided, lambda mine, theirs: find_exact_copies(hashes, mine, theirs))
     if cache.class_names:
         all_classes_in_train(splits["train"], cache.columns["label"], cache.class_names)
-    copies = _search(hashes, splits)
+    copies = copies_of_test(splits, lambda mine, rest: find_exact_copies(hashes, mine, rest))
     spec = _spec(options, cache, splits["train"])
     card = dataset_card(
         options,
@@ -133,13 +133,6 @@ def _chosen(cache: Recorded, wanted: Mapping[str, Sequence[str]], option: str) -
                 raise DataError(f"data.{option}.{group} must name values that occur; '{value}' does not.{hint}")
         chosen &= np.isin(column, values)
     return chosen
-
-
-def _search(hashes: NDArray[np.str_], splits: Mapping[str, Positions]) -> Copies | None:
-    if "test" not in splits:
-        return None
-    references = np.concatenate([splits[name] for name in splits if name != "test"])
-    return find_exact_copies(hashes, splits["test"], references)
 
 
 def _spec(options: SpeechData, cache: Recorded, train: Positions) -> SpeechSpec:

@@ -19,7 +19,7 @@ from basestone.core.spec import TextSpec
 from basestone.data.cache import Progress
 from basestone.data.card import dataset_card
 from basestone.data.classes import regrouped
-from basestone.data.duplicates import Copies
+from basestone.data.duplicates import copies_of_test
 from basestone.data.readers.contract import SPLITS
 from basestone.data.split import all_classes_in_train, divide, limited
 from basestone.data.tables import duplicates_table, groups_of, samples_table
@@ -49,7 +49,7 @@ def prepare_text(
     if texts.class_names:
         all_classes_in_train(splits["train"], texts.columns["label"], texts.class_names)
     tokens = cut(texts, splits["train"], options.tokenizer, cache_root, progress)
-    copies = _search(texts, splits)
+    copies = copies_of_test(splits, lambda mine, rest: find_text_copies(texts, mine, rest, near=True))
     card = dataset_card(
         options,
         source.identity(),
@@ -116,13 +116,6 @@ def _divided(texts: Texts, options: TextData, seed: int) -> dict[str, Positions]
     splits = divide(texts.columns["split"], labels, hashes, options.split, seed=seed, last=last)
     kept = limited(splits, labels, hashes, options.limit, seed=seed)
     return {name: kept[name] for name in SPLITS if name in kept}
-
-
-def _search(texts: Texts, splits: Mapping[str, Positions]) -> Copies | None:
-    if "test" not in splits:
-        return None
-    references = np.concatenate([splits[name] for name in splits if name != "test"])
-    return find_text_copies(texts, splits["test"], references, near=True)
 
 
 def _spec(options: TextData, texts: Texts, tokens: Tokens) -> TextSpec:
