@@ -58,8 +58,8 @@ class BatchSource(Protocol):
         ...
 
     @property
-    def targets(self) -> NDArray[np.int64]:
-        """Every sample's target, in order."""
+    def targets(self) -> NDArray[Any]:
+        """Every sample's target, in order: int64, or floating point where it is a quantity."""
         ...
 
     def batch(self, positions: NDArray[np.int64], generator: torch.Generator | None = None, *, epoch: int = 0) -> Batch:

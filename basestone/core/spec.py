@@ -51,7 +51,8 @@ class TextSpec:
 
     ``max_length``: tokens that a model sees at once. ``pad``, ``start``, ``end``, ``mask``: the numbers of the special
     tokens; no document holds ``pad``. ``class_names``: empty where documents have no labels. ``head``: what a model of
-    this text answers: the class of a document, or a token at every place.
+    this text answers: the class of a document, a token at every place, or a number, of which ``unit`` is the mean and
+    the deviation over the training split.
     """
 
     vocab_size: int
@@ -61,12 +62,13 @@ class TextSpec:
     end: int
     mask: int
     class_names: tuple[str, ...] = ()
-    head: Literal["classes", "tokens"] = "classes"
+    head: Literal["classes", "tokens", "number"] = "classes"
+    unit: tuple[float, float] = (0.0, 1.0)
 
     @property
     def num_classes(self) -> int:
-        """What the head tells apart."""
-        return len(self.class_names) if self.head == "classes" else self.vocab_size
+        """What the head tells apart; 1 for a number."""
+        return {"classes": len(self.class_names), "tokens": self.vocab_size, "number": 1}[self.head]
 
     @property
     def input_shape(self) -> tuple[int]:
@@ -80,8 +82,8 @@ class TextSpec:
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> Self:
         """Reads what ``to_json`` wrote."""
-        rest: dict[str, Any] = {name: held for name, held in value.items() if name != "class_names"}
-        return cls(**rest, class_names=tuple(value["class_names"]))
+        lists: dict[str, Any] = {name: tuple(value[name]) for name in ("class_names", "unit") if name in value}
+        return cls(**{**value, **lists})
 
 
 @dataclass(frozen=True, kw_only=True)

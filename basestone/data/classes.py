@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import numbers
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
@@ -21,8 +22,8 @@ class Labelled(Protocol):
         ...
 
     @property
-    def label(self) -> int | str | None:
-        """A class's position or its name."""
+    def label(self) -> float | str | None:
+        """A class's position or its name, or a quantity."""
         ...
 
 
@@ -51,6 +52,23 @@ def checked_label(row: Labelled, class_names: Sequence[str] | None) -> int | str
             f"{len(class_names) - 1}. Mend the label or data.source.class_names."
         )
     return int(label)
+
+
+def checked_number(row: Labelled) -> float:
+    """The row's label as a quantity; DataError when it is missing, no number or not finite."""
+    label = row.label
+    try:
+        if label is None or isinstance(label, bool):
+            raise ValueError
+        found = float(label)
+    except ValueError:
+        found = math.nan
+    if not math.isfinite(found):
+        raise DataError(
+            f"{row.name} must have a finite number as its label; found {label!r}. Mend or remove the row, or set "
+            "data.labels to classes."
+        )
+    return found
 
 
 def regrouped(

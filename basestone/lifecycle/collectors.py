@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, cast
 
 from basestone.core.artifact import read_json
@@ -10,6 +10,7 @@ from basestone.core.errors import ArtifactError
 from basestone.core.evidence import Records, read_records
 from basestone.lifecycle.collect import Collector, Fact, Session
 from basestone.lifecycle.detections import detected_corrupted, detected_test, detected_train, replayed_boxes
+from basestone.lifecycle.quantities import quantities_test, quantities_train, replayed_quantities
 from basestone.lifecycle.restore import corruptions
 from basestone.lifecycle.transcripts import replayed_frames, transcripts_test
 
@@ -234,19 +235,22 @@ def training_cost(session: Session) -> Fact:
 
 def replay(session: Session) -> Mapping[str, Any]:
     """Fixed inputs once more, through a freshly restored model, against what the first one answered."""
+    return REPLAYS.get(session.corridor.recipe.task, _replayed_classes)(session)
+
+
+def _replayed_blocks(session: Session) -> Mapping[str, Any]:
     from basestone.measures.language import collect_blocks, compare_blocks
+
+    stream, size = session.split("test"), session.section.batch_size
+    chosen = session.positions(len(stream), session.section.samples.replay, "replay")
+    subjects = (session.subject, session.fresh_subject())
+    before, after = (collect_blocks(subject, stream.batch, chosen, batch_size=size) for subject in subjects)
+    return compare_blocks(before, after, stream.spec.max_length)
+
+
+def _replayed_classes(session: Session) -> Mapping[str, Any]:
     from basestone.measures.subject import collect_replay
 
-    if session.corridor.recipe.task == "detection":
-        return replayed_boxes(session)
-    if session.corridor.recipe.task == "language_modelling":
-        stream, size = session.split("test"), session.section.batch_size
-        chosen = session.positions(len(stream), session.section.samples.replay, "replay")
-        subjects = (session.subject, session.fresh_subject())
-        before, after = (collect_blocks(subject, stream.batch, chosen, batch_size=size) for subject in subjects)
-        return compare_blocks(before, after, stream.spec.max_length)
-    if session.corridor.recipe.task == "speech_recognition":
-        return replayed_frames(session)
     table = Records(session.folder).table("clean_test")
     chosen = session.positions(len(table["index"]), session.section.samples.replay, "replay")
     rows = {name: column[chosen] for name, column in table.items()}
@@ -270,6 +274,12 @@ def signature(session: Session) -> Fact:
 
 
 PROMPT, WRITTEN = 16, 200  # tokens
+REPLAYS: dict[str, Callable[[Session], Mapping[str, Any]]] = {  # task → its own replay; all others answer classes
+    "detection": replayed_boxes,
+    "language_modelling": _replayed_blocks,
+    "speech_recognition": replayed_frames,
+    "text_regression": replayed_quantities,
+}
 COLLECTORS: dict[str, Collector] = {
     "artifacts": artifacts,
     "signature": signature,
@@ -280,8 +290,10 @@ COLLECTORS: dict[str, Collector] = {
     "detected_train": detected_train,
     "language_test": language_test,
     "transcripts_test": transcripts_test,
+    "quantities_test": quantities_test,
     "generated": generated,
     "clean_train": clean_train,
+    "quantities_train": quantities_train,
     "parent_test": parent_test,
     "seeds": seeds,
     "language_train": language_train,

@@ -64,6 +64,8 @@ def sample_sizes(section: Audit, counts: dict[str, int]) -> dict[str, int]:
         "seeds": test,
         "transcripts_test": tested,
         "parent_test": tested,
+        "quantities_test": tested,
+        "quantities_train": min(wanted.train or counts["train"], counts["train"]),
         "latency": wanted.latency_runs,
         "replay": min(wanted.replay, tested),
     }

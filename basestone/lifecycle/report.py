@@ -72,11 +72,13 @@ def telling(corridor: Corridor, audit: str, count: int = 12) -> list[dict[str, A
     from basestone.data.dataset import ImageSplit, Recordings, open_split
     from basestone.data.export import png_bytes
     from basestone.measures.accuracy import telling_samples
+    from basestone.measures.quantities import telling_quantities
     from basestone.measures.transcripts import telling_transcripts
 
     written = corridor.recipe.task == "speech_recognition"
+    tell = {"speech_recognition": telling_transcripts, "text_regression": telling_quantities}
     try:
-        rows = (telling_transcripts if written else telling_samples)(corridor.folder.records(audit), count)
+        rows = tell.get(corridor.recipe.task, telling_samples)(corridor.folder.records(audit), count)
     except RecordsMissing:
         return []
     prepared, view = prepared_for(corridor.recipe, audit), View(kind="characters" if written else "labels")

@@ -65,7 +65,7 @@ def prepared_spec(prepared: Path, objective: Objective) -> DataSpec:
         return spec
     if isinstance(spec, SpeechSpec):
         return replace(spec, head="classes" if view_of(objective).kind == "labels" else "characters")
-    return replace(spec, head="classes" if view_of(objective).kind == "labels" else "tokens")
+    return spec if view_of(objective).kind == "labels" else replace(spec, head="tokens")
 
 
 def built(description: dict[str, Any]) -> nn.Module:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import shutil
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 from basestone.core.artifact import read_json, write_json
 from basestone.core.errors import ArtifactError, UsageError
 from basestone.core.registry import Section
+from basestone.core.spec import DataSpec, TextSpec
 from basestone.training.options import FitOptions
 
 if TYPE_CHECKING:
@@ -84,35 +85,36 @@ class Trials:
         from basestone.measures.methods import compare_methods
 
         told = [
-            {key: value for key, value in result.items() if key != "correct"}
-            | {"test_accuracy": _share(result["correct"])}
+            {key: value for key, value in result.items() if key != "scores"}
+            | {"test_accuracy": _mean(result["scores"])}
             for result in results
         ]
-        correct = {name: [result["correct"] for result in results if result["method"] == name] for name in self.methods}
-        judged = all(found is not None for columns in correct.values() for found in columns)
+        scores = {name: [result["scores"] for result in results if result["method"] == name] for name in self.methods}
+        judged = all(found is not None for columns in scores.values() for found in columns)
         if not judged:
             return {"trials": told, "methods": {}}
-        return {"trials": told, "methods": compare_methods(correct), **self._before(correct)}
+        unit = "r_squared" if says_number(self.bench.spec) else "accuracy"
+        return {"trials": told, "unit": unit, "methods": compare_methods(scores), **self._before(scores)}
 
-    def _before(self, correct: dict[str, list[list[int]]]) -> dict[str, Any]:
+    def _before(self, scores: dict[str, list[list[float]]]) -> dict[str, Any]:
         """What the parent knew of these test samples where it answers the same question, and each method's gain."""
         from basestone.measures.methods import compare_methods
 
         if not self.bench.same_question(self.bench.parent.stage):
             return {}
-        parent = self._correct(self.bench.start(self.seeds[0]).eval())
+        parent = self._scores(self.bench.start(self.seeds[0]).eval())
         if parent is None:
             return {}
-        found = compare_methods({"": [parent] * len(self.seeds), **correct})
-        gained = {name: found[name]["difference"] for name in correct}
+        found = compare_methods({"": [parent] * len(self.seeds), **scores})
+        gained = {name: found[name]["difference"] for name in scores}
         return {"before": {"accuracy": found[""]["accuracy"], "n": len(parent), "gained": gained}}
 
     def predictions(self, results: list[dict[str, Any]]) -> dict[str, Any] | None:
-        """The table of ``predictions.parquet``: which test samples each trial got right."""
-        if any(result["correct"] is None for result in results):
+        """The table of ``predictions.parquet``: which test samples each trial got right, or how well."""
+        if any(result["scores"] is None for result in results):
             return None
-        columns = {f"{result['method']}-{result['seed']}": result["correct"] for result in results}
-        return {"index": list(range(len(results[0]["correct"]))), **columns}
+        columns = {f"{result['method']}-{result['seed']}": result["scores"] for result in results}
+        return {"index": list(range(len(results[0]["scores"]))), **columns}
 
     def cost(self, model: nn.Module, results: list[dict[str, Any]], meter: EnergyMeter) -> dict[str, Any]:
         """The parent's cost and that of every trial, the rejected ones too: all of them made this model."""
@@ -202,7 +204,7 @@ class Trials:
             "flops_analytic": flops[1],
             "merged": merged is not None,
             "proof": proof.facts | {"start_distance": at_start, "merge_distance": merged},
-            "correct": self._correct(model) if keep else None,
+            "scores": self._scores(model) if keep else None,
         }
 
     def _finished(self, folder: Path, adapted: Adapted) -> float | None:
@@ -227,15 +229,21 @@ class Trials:
         with torch.no_grad():
             return model.eval()(batch.inputs)
 
-    def _correct(self, model: nn.Module) -> list[int] | None:
-        """Which test samples are right; None where there are no classes or no test split."""
+    def _scores(self, model: nn.Module) -> list[float] | None:
+        """What every test sample adds to the score: 1 where it is right, of a number its part of R².
+
+        None where there are neither classes nor numbers, or no test split.
+        """
+        from basestone.measures.quantities import explained_shares
         from basestone.training.predict import predict
 
-        if "test" not in self.bench.prepared.facts["counts"] or not self.bench.spec.class_names:
-            return None
-        if getattr(self.bench.spec, "head", "classes") != "classes":
+        spec = self.bench.spec
+        classes = bool(spec.class_names) and getattr(spec, "head", "classes") == "classes"
+        if "test" not in self.bench.prepared.facts["counts"] or not (classes or says_number(spec)):
             return None
         found = predict(model, self.bench.split("test"), batch_size=PREDICTED_AT_ONCE)
+        if says_number(spec):
+            return explained_shares(found.logits[:, 0], found.targets[:, 0], spec.unit[0]).tolist()
         return (found.logits.argmax(1) == found.targets).astype(int).tolist()
 
     def _flops(self, model: nn.Module, shapes: dict[tuple[int, ...], int]) -> tuple[int, int]:
@@ -246,8 +254,13 @@ class Trials:
         return whole_training_flops(model, self.bench.objective, self.bench.split("train").batch(np.arange(2)), shapes)
 
 
-def _share(correct: list[int] | None) -> float | None:
-    return sum(correct) / len(correct) if correct else None
+def says_number(spec: DataSpec) -> TypeGuard[TextSpec]:
+    """Whether a model of these data answers a quantity."""
+    return isinstance(spec, TextSpec) and spec.head == "number"
+
+
+def _mean(scores: list[float] | None) -> float | None:
+    return sum(scores) / len(scores) if scores else None
 
 
 def distance(first: Tensor, second: Tensor) -> float:

@@ -18,11 +18,12 @@ from basestone.core.seed import numpy_generator
 from basestone.measures.bootstrap import DRAWS, describe
 
 
-def compare_methods(correct: Mapping[str, Sequence[Sequence[int]]]) -> dict[str, Any]:
+def compare_methods(correct: Mapping[str, Sequence[Sequence[float]]]) -> dict[str, Any]:
     """Method → accuracy (mean, least and greatest over the seeds) and its difference to the first method.
 
-    ``correct``: for each method one vector a seed, 0 or 1 a test sample, in the same order of seeds and samples. The
-    difference has one-sided 95 % bounds, ``lower`` and ``upper``.
+    ``correct``: for each method one vector a seed, 0 or 1 a test sample, in the same order of seeds and samples;
+    of numbers what each adds to R², which then stands for accuracy. The difference has one-sided 95 % bounds,
+    ``lower`` and ``upper``.
     """
     tables = {name: np.asarray(columns, np.float64) for name, columns in correct.items()}
     first = next(iter(tables.values()))

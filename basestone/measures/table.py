@@ -17,6 +17,7 @@ from basestone.measures import (
     integrity,
     leakage,
     non_inferiority,
+    quantities,
     seeds,
     transcripts,
 )
@@ -33,6 +34,8 @@ MEASURES: dict[str, Callable[[Records], Measurement]] = {
     "bits_per_byte": bits.bits_per_byte,
     "bits_under_baseline": bits.bits_under_baseline,
     "bits_gap": bits.bits_gap,
+    "r_squared": quantities.r_squared,
+    "r_squared_gap": quantities.r_squared_gap,
     "seed_range": seeds.seed_range,
     "quality_retention": non_inferiority.quality_retention,
     "map50_95": finding.map50_95,

@@ -1,6 +1,6 @@
 """Language models that a recipe may name: presets and any size of BERT and GPT-2, recurrent networks, and the hub's.
 
-Each maps N×T token numbers to what ``spec.head`` asks for: the class of a document, or a token at every place.
+Each maps N×T token numbers to what ``spec.head`` asks for: a document's class or number, or a token at every place.
 ``drop_rate`` drops hidden units; weights of attention are never dropped, as PyTorch's fast kernel for CPUs cannot.
 Imports no torch until asked.
 """
@@ -167,10 +167,10 @@ def _whole(
     depth: int,
     transform: bool,
 ) -> TextModel:
-    from basestone.models.own.text_model import ClassHead, TextModel, TokenHead
+    from basestone.models.own.text_model import TextModel, TokenHead, document_head
 
-    if spec.head == "classes":
-        head = ClassHead(embedding.weight.shape[1], spec.num_classes, pool, drop_rate, spec.pad)
+    if spec.head != "tokens":
+        head = document_head(spec, embedding.weight.shape[1], pool, drop_rate)
     else:
         head = TokenHead(embedding, transform=transform)
     return TextModel(body, head, std=std, depth=depth)

@@ -8,7 +8,7 @@ from basestone.core.errors import Fault
 from basestone.data.detection.transforms import MOVES_BOXES
 from basestone.data.speech.transforms import SPEECH_TRANSFORMS
 from basestone.models.detection_catalogue import DETECTORS
-from basestone.recipe.schema import Data, Pretrain, Recipe, data_kind
+from basestone.recipe.schema import Adapt, Data, Pretrain, Recipe, data_kind
 
 WORDS = {
     "images": "images",
@@ -19,7 +19,7 @@ WORDS = {
 TASKS = {
     "images": ("image_classification",),
     "boxes": ("detection",),
-    "text": ("text_classification", "language_modelling"),
+    "text": ("text_classification", "text_regression", "language_modelling"),
     "speech": ("speech_classification", "speech_recognition"),
 }
 MODELS_OF = {
@@ -72,6 +72,22 @@ def fitting(recipe: Recipe, stage: Pretrain, data: Data, path: str) -> Iterator[
             path=f"{path}.objective.kind",
             message="cannot be causal_lm for 'bert', which sees the token it is to guess. Choose gpt or recurrent.",
         )
+
+
+def quantities(stage: Pretrain | Adapt, data: Data, path: str) -> Iterator[Fault]:
+    """Numbers are not told apart as classes are."""
+    if getattr(data, "labels", "classes") == "numbers" and stage.objective.kind == "cross_entropy":
+        yield Fault(path=f"{path}.objective.kind", message="tells classes apart, and labels are numbers. Choose mse.")
+
+
+def labels_of_task(data: Data, task: str | None) -> Iterator[Fault]:
+    """A regression needs numbers, and nothing else can use them."""
+    labels = getattr(data, "labels", "classes")
+    wanted = "numbers" if task == "text_regression" else "classes"
+    if task is not None and labels != wanted:
+        yield Fault(path="data.labels", message=f"must be {wanted} for the task '{task}'. Change one of them.")
+    if labels == "numbers" and getattr(data, "classes", None) is not None:
+        yield Fault(path="data.classes", message="regroups classes, and labels are numbers. Drop it.")
 
 
 def group_names(data: Data, path: str) -> Iterator[Fault]:

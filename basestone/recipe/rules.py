@@ -16,7 +16,7 @@ from basestone.core.registry import Section
 from basestone.data.detection.options import BoxData
 from basestone.data.options import DataOptions
 from basestone.data.text.options import TextData
-from basestone.recipe.fitting import fitting, group_names
+from basestone.recipe.fitting import fitting, group_names, labels_of_task, quantities
 from basestone.recipe.schema import Adapt, Audit, Compress, Data, Extract, Pretrain, Recipe, Report, data_kind
 
 NEEDS = {
@@ -38,6 +38,7 @@ def broken_rules(recipe: Recipe, raw: dict[str, Any]) -> Iterator[Fault]:
     if data is not None:
         yield from _files(data, raw, "data")
         yield from group_names(data, "data")
+        yield from labels_of_task(data, getattr(recipe, "task", None))
         if _option(getattr(data, "tokenizer", None), "kind") == "shared":
             yield Fault(path="data.tokenizer.kind", message="'shared' is for data of a stage's own. Choose another.")
     for name, stage in recipe.stages.items():
@@ -49,6 +50,8 @@ def broken_rules(recipe: Recipe, raw: dict[str, Any]) -> Iterator[Fault]:
             if stage.data is not None:
                 yield from _files(stage.data, raw, f"{path}.data")
                 yield from group_names(stage.data, f"{path}.data")
+        if isinstance(stage, Pretrain | Adapt) and (own := stage.data or data) is not None:
+            yield from quantities(stage, own, path)
         if isinstance(stage, Pretrain) and (own := stage.data or data) is not None:
             yield from fitting(recipe, stage, own, path)
             yield from _sides(stage, own, path)

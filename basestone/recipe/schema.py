@@ -227,6 +227,7 @@ class Recipe(Strict):
         "image_classification",
         "detection",
         "text_classification",
+        "text_regression",
         "language_modelling",
         "speech_classification",
         "speech_recognition",

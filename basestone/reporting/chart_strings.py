@@ -21,16 +21,17 @@ CHARTS: dict[str, tuple[str, str]] = {
     "step": ("Step", "训练步"),
     "loss": ("Loss (nats)", "损失 (nat)"),
     "accuracy": ("Accuracy", "准确率"),
+    "r_squared": ("Variance explained (R²)", "解释的方差份额（R²）"),
     "series_train": ("training", "训练"),
     "series_validation": ("validation", "验证"),
     "chart_methods": ("Methods of adaptation", "适配方法"),
     "chart_methods_note": (
-        "Test accuracy: a tick for each of {seeds} seeds, the mean as a point; ★ is shipped, chosen on validation "
+        "On the test split: a tick for each of {seeds} seeds, the mean as a point; ★ is shipped, chosen on validation "
         "data. Beside it the trained parameters, the time of one training, and the difference to {first} with its "
-        "one-sided 95 % bounds over samples and seeds. Grey is beaten in accuracy and in trained parameters at once.",
-        "测试准确率：短线为 {seeds} 个种子各自的结果，圆点为均值；★ 为交付版本，依据验证集选定。"
+        "one-sided 95 % bounds over samples and seeds. Grey is beaten in that and in trained parameters at once.",
+        "测试集上：短线为 {seeds} 个种子各自的结果，圆点为均值；★ 为交付版本，依据验证集选定。"
         "旁注训练参数量、单次训练时间，以及与 {first} 的差值及其对样本与种子的单侧 95% 置信界。"
-        "灰色表示在准确率与训练参数量上同时被超过。",
+        "灰色表示在该指标与训练参数量上同时被超过。",
     ),
     "beside": ("Beside others", "与其他模型对照"),
     "beside_lead": (

@@ -37,7 +37,12 @@ def methods_chart(compared: Mapping[str, Any], shipped: str | None, language: La
     values = [row["accuracy"] for row in [*seeds, *means]]
     room = max(max(values) - min(values), 0.01)
     scale = alt.Scale(domain=[min(values) - 0.1 * room, max(values) + 0.1 * room], range=[0, PLOT], nice=False)
-    x = alt.X("accuracy:Q", scale=scale, title=word("accuracy", language), axis=alt.Axis(format=".1%", tickCount=5))
+    x = alt.X(
+        "accuracy:Q",
+        scale=scale,
+        title=word(compared.get("unit", "accuracy"), language),
+        axis=alt.Axis(format=".1%", tickCount=5),
+    )
     labels = [("★ " if name == shipped else "") + name for name in names]
     y = alt.Y("place:O", title=None, axis=named_axis(labels, 110, ticks=False))
     small = alt.Chart(alt.Data(values=seeds)).mark_tick(color=MUTED, thickness=1.5).encode(x=x, y=y)

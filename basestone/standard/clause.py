@@ -26,6 +26,7 @@ Task = Literal[
     "image_classification",
     "detection",
     "text_classification",
+    "text_regression",
     "language_modelling",
     "speech_classification",
     "speech_recognition",

@@ -26,6 +26,8 @@ FORWARDS: dict[str, int] = {
     "language_train": 1,
     "latency": 1,
     "parent_test": 1,
+    "quantities_test": 1,
+    "quantities_train": 1,
     "replay": 1,
     "transcripts_test": 1,
 }

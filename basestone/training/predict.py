@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -25,10 +26,13 @@ Positions = NDArray[np.int64]
 
 @dataclass(frozen=True, kw_only=True)
 class Predictions:
-    """One row per sample, in the order asked for: ``logits`` float32 N×K, ``targets``, ``index`` int64 N."""
+    """One row per sample, in the order asked for: ``logits`` float32 N×K, ``index`` int64 N.
+
+    ``targets``: as the source has them, class positions or N×1 quantities.
+    """
 
     logits: NDArray[np.float32]
-    targets: NDArray[np.int64]
+    targets: NDArray[Any]
     index: NDArray[np.int64]
 
 

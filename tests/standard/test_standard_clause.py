@@ -86,7 +86,10 @@ def test_thresholds_are_those_of_the_standard():
         ("GEN-1", "map50_95"): ("map50_95", "at_least", None),
         ("GEN-1", "map50"): ("map50", "at_least", None),
         ("GEN-1", "word_error_rate"): ("word_error_rate", "at_most", None),
+        ("GEN-1", "r_squared"): ("r_squared", "at_least", None),
+        ("GEN-1", "over_mean"): ("r_squared", "at_least", 0),
         ("GEN-2", "map_gap"): ("map_gap", "at_most", 0.10),
+        ("GEN-2", "r_squared_gap"): ("r_squared_gap", "at_most", 0.10),
         ("GEN-2", "gap"): ("accuracy_gap", "at_most", 0.10),
         ("GEN-2", "bits"): ("bits_gap", "at_most", 0.10),
         ("GEN-3", "range"): ("seed_range", "at_most", 0.02),
@@ -116,6 +119,7 @@ def test_only_the_gain_over_guessing_is_strict_and_only_the_duty_to_record_is_no
     assert [key for key, criterion in criteria.items() if criterion.strict] == [
         ("GEN-1", "over_baseline"),
         ("GEN-1", "under_baseline"),
+        ("GEN-1", "over_mean"),
     ]
     assert [key for key, criterion in criteria.items() if criterion.basis.kind == "normative"] == [
         ("CST-1", "complete")

@@ -1,7 +1,8 @@
 """Read once, cut once: the documents of a source, and their tokens, in two folders of the cache.
 
 ``<texts>/`` holds ``texts.parquet`` (the documents, in chunks that are read one by one) and ``rows.parquet`` (row name,
-split, label, SHA-256, number of bytes, groups). ``<tokens>/`` holds ``tokenizer.json``, ``tokens.npy`` (the documents'
+split, label, SHA-256, number of bytes, groups; ``number``
+where labels are quantities). ``<tokens>/`` holds ``tokenizer.json``, ``tokens.npy`` (the documents'
 tokens, end to end) and ``ends.npy`` (int64, where each ends). Keys are digests of content, never of paths; whatever is
 written is written in pieces, so that memory does not grow with the corpus.
 """
@@ -9,11 +10,11 @@ written is written in pieces, so that memory does not grow with the corpus.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +24,7 @@ from basestone.core.errors import ArtifactError, DataError
 from basestone.core.evidence import digest_of, read_records, write_records
 from basestone.core.registry import Section
 from basestone.data.cache import GROUP, Progress
-from basestone.data.classes import checked_label, numbered
+from basestone.data.classes import checked_label, checked_number, numbered
 from basestone.data.folders import fill, is_whole
 from basestone.data.text.contract import TextRow, TextSource
 from basestone.data.text.tokenizers import TOKENIZERS, tokenizer_identity
@@ -76,15 +77,23 @@ class Tokens:
     tokenizer: Tokenizer
 
 
-def read_texts(source: TextSource, groups: Sequence[str], cache_root: Path, progress: Progress | None) -> Texts:
-    """The documents of a source, from the cache or into it."""
-    key = digest_of({"format": FORMAT, "source": source.identity(), "groups": list(groups)})
+def read_texts(
+    source: TextSource,
+    groups: Sequence[str],
+    cache_root: Path,
+    progress: Progress | None,
+    *,
+    labels: Literal["classes", "numbers"] = "classes",
+) -> Texts:
+    """The documents of a source, from the cache or into it; DataError when ``numbers`` are asked for and are none."""
+    identity = {"format": FORMAT, "source": source.identity(), "groups": list(groups)}
+    key = digest_of(identity if labels == "classes" else identity | {"labels": labels})
     if not is_whole(cache_root, key):
         fill(
             cache_root,
             key,
             ["texts.parquet", "rows.parquet"],
-            lambda folder: {"classes": _write_texts(source, groups, folder, progress)},
+            lambda folder: {"classes": _write_texts(source, groups, folder, progress, labels)},
         )
     return open_texts(cache_root, key)
 
@@ -134,35 +143,49 @@ def _whole_folder(cache_root: Path, key: str) -> Path:
     return cache_root / key
 
 
-def _write_texts(source: TextSource, groups: Sequence[str], folder: Path, progress: Progress | None) -> tuple[str, ...]:
+def _write_texts(
+    source: TextSource, groups: Sequence[str], folder: Path, progress: Progress | None, labels: str
+) -> tuple[str, ...]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     columns: dict[str, list[Any]] = {name: [] for name in ("name", "split", "label", "sha256", "bytes")}
-    columns |= {GROUP + name: [] for name in groups}
+    columns |= {name: [] for name in [*(["number"] if labels == "numbers" else []), *map(GROUP.__add__, groups)]}
+    check = _checks(source, labels)
     rows = ((split, row) for split in source.splits() for row in source.rows(split, groups))
     with pq.ParquetWriter(folder / "texts.parquet", pa.schema([("text", pa.large_string())])) as writer:
         while chunk := list(islice(rows, CHUNK)):
             for split, row in chunk:
-                _append(columns, split, row, source)
+                _append(columns, split, row, check(row))
             writer.write_table(pa.table({"text": pa.array([row.text for _, row in chunk], pa.large_string())}))
             if progress:
                 progress(len(columns["name"]), len(columns["name"]))
     if missing := [split for split in source.splits() if split not in columns["split"]]:
         raise DataError(f"The source's split '{missing[0]}' must hold documents and is empty. Fill it or leave it out.")
-    names, labels = numbered(columns["label"], source.class_names) if source.labelled else ((), columns["label"])
-    write_records(folder / "rows.parquet", columns | {"label": np.asarray(labels, np.int64)})
+    classified = source.labelled and labels == "classes"
+    names, positions = numbered(columns["label"], source.class_names) if classified else ((), columns["label"])
+    write_records(folder / "rows.parquet", columns | {"label": np.asarray(positions, np.int64)})
     return names
 
 
-def _append(columns: dict[str, list[Any]], split: str, row: TextRow, source: TextSource) -> None:
+def _checks(source: TextSource, labels: str) -> Callable[[TextRow], dict[str, Any]]:
+    """What a row says of its class or its quantity, checked; ``label`` is 0 where there are no classes."""
+    if labels == "numbers":
+        return lambda row: {"label": 0, "number": checked_number(row)}
+    if not source.labelled:
+        return lambda row: {"label": 0}
+    names = source.class_names
+    return lambda row: {"label": checked_label(row, names)}
+
+
+def _append(columns: dict[str, list[Any]], split: str, row: TextRow, checked: Mapping[str, Any]) -> None:
     held = row.text.encode()
     values = {
         "name": row.name,
         "split": split,
-        "label": checked_label(row, source.class_names) if source.labelled else 0,
         "sha256": hashlib.sha256(held).hexdigest(),
         "bytes": len(held),
+        **checked,
     }
     for name, value in (values | {GROUP + name: value for name, value in row.groups.items()}).items():
         columns[name].append(value)

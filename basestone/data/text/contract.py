@@ -11,11 +11,14 @@ from basestone.data.readers.contract import SplitName
 
 @dataclass(frozen=True, kw_only=True)
 class TextRow:
-    """One document: ``name`` is what an error message says, e.g. ``train.parquet row 17``; ``label`` as an image's."""
+    """One document: ``name`` is what an error message says, e.g. ``train.parquet row 17``.
+
+    ``label``: a class as an image's, or a quantity.
+    """
 
     name: str
     text: str
-    label: int | str | None = None
+    label: int | float | str | None = None
     groups: Mapping[str, str] = field(default_factory=dict[str, str])
 
 

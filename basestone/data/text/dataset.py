@@ -38,7 +38,7 @@ def prepare_text(
 ) -> dict[str, Any]:
     """See ``basestone.data.dataset.prepare``; the tokenizer is trained on the train split alone."""
     source = TEXT_SOURCES.build(options.source)
-    texts = read_texts(source, options.groups, cache_root, progress)
+    texts = read_texts(source, options.groups, cache_root, progress, labels=options.labels)
     if options.classes is not None:
         names, columns = regrouped(texts.columns, texts.class_names, options.classes)
         texts = replace(texts, class_names=names, columns=columns)
@@ -56,7 +56,7 @@ def prepare_text(
         texts,
         splits,
         seed=seed,
-        spec=_spec(options, texts, tokens),
+        spec=_spec(options, texts, tokens, splits["train"]),
         copies=copies,
         bar=BAR,
         dropped={name: len(divided[name]) - len(splits[name]) for name in splits},
@@ -90,7 +90,7 @@ def open_text(
         tokens.flat,
         tokens.ends,
         samples["position"],
-        samples["label"],
+        samples.get("number", samples["label"]),
         spec,
         row_names=samples["name"].tolist(),
         groups=groups_of(samples),
@@ -102,7 +102,7 @@ def open_text(
     if view.kind == "masked":
         continues = np.array(continues_word(tokens.tokenizer))
         return Masked(documents, continues, share=view.share, whole_word=view.whole_word)
-    if view.kind == "labels" and not spec.class_names:
+    if view.kind == "labels" and not spec.class_names and spec.head != "number":
         raise UsageError(
             "Documents must have labels for this objective, and these have none. Name their column in "
             "data.source.label, or choose the objective causal_lm or masked_lm."
@@ -118,8 +118,9 @@ def _divided(texts: Texts, options: TextData, seed: int) -> dict[str, Positions]
     return {name: kept[name] for name in SPLITS if name in kept}
 
 
-def _spec(options: TextData, texts: Texts, tokens: Tokens) -> TextSpec:
+def _spec(options: TextData, texts: Texts, tokens: Tokens, train: Positions) -> TextSpec:
     vocabulary = Vocabulary.of(tokens.tokenizer)
+    numbers = texts.columns["number"][train] if "number" in texts.columns else None
     return TextSpec(
         vocab_size=vocabulary.size,
         max_length=options.max_length,
@@ -128,7 +129,17 @@ def _spec(options: TextData, texts: Texts, tokens: Tokens) -> TextSpec:
         end=vocabulary.end,
         mask=vocabulary.mask,
         class_names=texts.class_names,
+        head="classes" if numbers is None else "number",
+        unit=(0.0, 1.0) if numbers is None else _unit(numbers),
     )
+
+
+def _unit(numbers: NDArray[np.float64]) -> tuple[float, float]:
+    """Mean and deviation of the training split's quantities."""
+    deviation = float(numbers.std())
+    if not deviation > 0:
+        raise DataError(f"The numbers of the training split must differ; all are {numbers[0]}. Use other labels.")
+    return float(numbers.mean()), deviation
 
 
 def _described(texts: Texts, tokens: Tokens, splits: Mapping[str, Positions]) -> dict[str, Any]:

@@ -38,6 +38,9 @@ class TextData(Strict):
     )
     end_of_document: bool = Field(default=True, description="In a stream, an end token after every document.")
     sensitive: bool = Field(default=False, description="Reports name documents by their row and show no text.")
+    labels: Literal["classes", "numbers"] = Field(
+        default="classes", description="numbers: what a row is labelled with is a quantity, for regression."
+    )
     groups: list[str] = Field(default=[], description="Columns that travel with every document, for fairness.")
     classes: Classes | None = None
     split: TextSplitOptions = TextSplitOptions()

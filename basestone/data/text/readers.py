@@ -183,7 +183,7 @@ def text_row(name: str, row: Mapping[str, Any], text: str, label: str | None, gr
     return TextRow(name=name, text=row[text], label=found, groups={group: str(row[group]) for group in groups})
 
 
-def _numeral(label: int | str | None) -> int | str | None:
+def _numeral(label: float | str | None) -> float | str | None:
     """A class's position, which a CSV can only spell."""
     return int(label) if isinstance(label, str) and label.isdecimal() else label
 

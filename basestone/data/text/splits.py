@@ -33,7 +33,7 @@ class Documents:
         flat: NDArray[np.unsignedinteger],
         ends: Positions,
         where: Positions,
-        targets: NDArray[np.int64],
+        targets: NDArray[Any],
         spec: TextSpec,
         *,
         row_names: Sequence[str],
@@ -43,12 +43,16 @@ class Documents:
     ) -> None:
         """Document ``where[i]`` is ``flat[ends[where[i]] : ends[where[i] + 1]]``.
 
-        ``texts`` reads documents by ``where``, ``encode`` cuts any text into tokens.
+        ``targets``: class positions, or quantities (floating point). ``texts`` reads documents by ``where``, ``encode``
+        cuts any text into tokens.
         """
         self._flat, self._where, self._texts, self._encode = flat, where, texts, encode
         self._first = ends[where]
         self._length = np.minimum(ends[where + 1] - self._first, spec.max_length - 2)
-        self._targets = torch.from_numpy(targets.astype(np.int64))
+        quantities = np.issubdtype(targets.dtype, np.floating)
+        self._targets = torch.from_numpy(
+            targets.astype(np.float32)[:, None] if quantities else targets.astype(np.int64)
+        )
         self.spec, self.row_names, self.groups = spec, tuple(row_names), dict(groups)
 
     def __len__(self) -> int:
@@ -56,8 +60,8 @@ class Documents:
         return len(self._where)
 
     @property
-    def targets(self) -> NDArray[np.int64]:
-        """N class positions, 0 … K−1."""
+    def targets(self) -> NDArray[Any]:
+        """N class positions, 0 … K−1, or N×1 quantities, float32."""
         return self._targets.numpy()
 
     @property

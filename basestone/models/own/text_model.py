@@ -11,11 +11,13 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
+from basestone.core.spec import TextSpec
+
 Pool = Literal["first", "last", "mean"]
 
 
 class TextModel(nn.Module):
-    """N×T int64 token numbers to N×K logits (classes) or N×T×V logits (tokens)."""
+    """N×T int64 token numbers to N×K logits (classes), N×1 (a number) or N×T×V logits (tokens)."""
 
     input_dtype = torch.int64
 
@@ -130,6 +132,27 @@ class ClassHead(nn.Module):
     def forward(self, hidden: Tensor, ids: Tensor) -> Tensor:
         """N×T×D to N×K."""
         return self.linear(self.drop(pooled(hidden, ids != self.pad, self.pool)))
+
+
+class NumberHead(ClassHead):
+    """One state of each document, dropout, and a linear layer whose 0 and 1 are the mean and deviation of the data."""
+
+    def __init__(self, width: int, unit: tuple[float, float], pool: Pool, drop_rate: float, pad: int) -> None:
+        """``unit``: mean and deviation of the training split's numbers."""
+        super().__init__(width, 1, pool, drop_rate, pad)
+        self.register_buffer("unit", torch.tensor(unit), persistent=True)
+        self.unit: Tensor
+
+    def forward(self, hidden: Tensor, ids: Tensor) -> Tensor:
+        """N×T×D to N×1, in the unit of the data."""
+        return super().forward(hidden, ids).float() * self.unit[1] + self.unit[0]
+
+
+def document_head(spec: TextSpec, width: int, pool: Pool, drop_rate: float) -> ClassHead:
+    """What answers a whole document: its class, or its number."""
+    if spec.head == "number":
+        return NumberHead(width, spec.unit, pool, drop_rate, spec.pad)
+    return ClassHead(width, spec.num_classes, pool, drop_rate, spec.pad)
 
 
 class TokenHead(nn.Module):

@@ -14,7 +14,7 @@ from torch import nn
 from basestone.core.errors import UsageError
 from basestone.core.spec import TextSpec
 from basestone.models.initialise import mark_pretrained
-from basestone.models.own.text_model import ClassHead, Pool, TextModel, TokenHead, Transformer
+from basestone.models.own.text_model import Pool, TextModel, TokenHead, Transformer, document_head
 from basestone.models.sources.faults import no_weights
 
 STD = 0.02
@@ -125,7 +125,6 @@ def _network(path: str, revision: str | None, config: Any) -> nn.Module:
 
 
 def _head(spec: TextSpec, network: Any, pool: Pool, drop_rate: float) -> nn.Module:
-    embedding = network.get_input_embeddings()
-    if spec.head == "classes":
-        return ClassHead(network.config.hidden_size, spec.num_classes, pool, drop_rate, spec.pad)
-    return TokenHead(embedding, transform=False)
+    if spec.head == "tokens":
+        return TokenHead(network.get_input_embeddings(), transform=False)
+    return document_head(spec, network.config.hidden_size, pool, drop_rate)
