@@ -29,10 +29,13 @@ def bert(
     feed_forward: PositiveInt | None = None,
     drop_rate: OpenFraction = 0.1,
     std: PositiveFloat = 0.02,
+    pool: Literal["first", "mean"] = "first",
 ) -> nn.Module:
     """A bidirectional Transformer (arXiv:1810.04805); as it stands BERT-mini (arXiv:1908.08962).
 
-    ``feed_forward``: width of the inner layer, None for 4 × width; ``std``: of the weights at the start.
+    ``feed_forward``: width of the inner layer, None for 4 × width; ``std``: of the weights at the start; ``pool``: makes
+    one state of a document, as BERT the first token's. Hidden words alone never train that one: then the mean serves
+    methods better that leave the body as it is.
     """
     from transformers import BertConfig, BertModel
 
@@ -56,7 +59,7 @@ def bert(
     with own_randomness():
         network = BertModel(config, add_pooling_layer=False)
         body, embedding = Transformer(network, text.pad, causal=False), network.get_input_embeddings()
-        return _whole(text, body, embedding, "first", drop_rate, std=std, depth=layers, transform=True)
+        return _whole(text, body, embedding, pool, drop_rate, std=std, depth=layers, transform=True)
 
 
 def gpt(
