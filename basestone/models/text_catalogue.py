@@ -33,9 +33,8 @@ def bert(
 ) -> nn.Module:
     """A bidirectional Transformer (arXiv:1810.04805); as it stands BERT-mini (arXiv:1908.08962).
 
-    ``feed_forward``: width of the inner layer, None for 4 × width; ``std``: of the weights at the start; ``pool``: makes
-    one state of a document, as BERT the first token's. Hidden words alone never train that one: then the mean serves
-    methods better that leave the body as it is.
+    ``feed_forward``: width of the inner layer, None for 4 × width; ``std``: of the weights at the start. ``pool`` makes
+    one state of a document: as BERT the first token's, which hidden words alone never train, or the mean.
     """
     from transformers import BertConfig, BertModel
 
