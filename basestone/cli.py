@@ -6,6 +6,7 @@ Results go to stdout, progress and errors to stderr. ``--json`` prints one JSON 
 from __future__ import annotations
 
 import json
+import os
 import sys
 import traceback
 from collections.abc import Callable
@@ -211,6 +212,22 @@ def init(
     from basestone.lifecycle.init import init as start
 
     _print({"recipe": str(out), "next": start(path, out)}, json_, lambda made, _: made["next"])
+
+
+@app.command()
+def studio(
+    runs: Annotated[
+        Path | None, typer.Option("--runs", help="The folder of runs; default $BASESTONE_RUNS, else runs.")
+    ] = None,
+    port: Annotated[int, typer.Option("--port", help="Where to listen.")] = 8420,
+    host: Annotated[
+        str, typer.Option("--host", help="Off this machine's loopback, a token is asked for.")
+    ] = "127.0.0.1",
+) -> None:
+    """Open the page: runs with live curves, verdicts, a form for a new run, a place to try a model."""
+    from basestone.studio.app import serve
+
+    serve(runs or Path(os.environ.get("BASESTONE_RUNS", "runs")), host, port)
 
 
 @standard_app.command("list")

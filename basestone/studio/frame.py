@@ -1,0 +1,102 @@
+"""What every page has around it: look, language, navigation; and the templates that its parts are made of.
+
+The look is the report's own style sheet with what an application needs besides. The language is a cookie, else what the
+browser asks for.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache, partial
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup, escape
+from nicegui import ui
+from starlette.requests import Request
+
+from basestone.reporting.html import interval_bar
+from basestone.reporting.numbers import duration, prefixed, quantity
+from basestone.reporting.strings import Language
+from basestone.reporting.wording import MARKS, threshold_words
+from basestone.studio.files import address_of
+from basestone.studio.strings import known, say
+
+STATIC = Path(__file__).parent / "static"
+REPORT_STYLE = Path(__file__).parent.parent / "reporting" / "templates" / "report.css"
+LANGUAGE_COOKIE = "basestone_language"
+TAGS = {"en": "en", "zh": "zh-CN"}
+STATE_MARKS = {"running": "●", "interrupted": "‖", "finished": "✓", "failed": "✗", "waiting": "○"}
+PAGES = {"runs": "/", "new_run": "/new", "compare": "/compare"}
+
+
+@cache
+def _templates() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("basestone.studio", "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["breakable"] = breakable
+    environment.globals |= {
+        "marks": MARKS,
+        "state_marks": STATE_MARKS,
+        "quantity": quantity,
+        "duration": duration,
+        "bytes": partial(prefixed, unit="B"),
+        "bar": interval_bar,
+        "threshold": threshold_words,
+        "address": address_of,
+        "quote": partial(quote, safe=""),
+    }
+    return environment
+
+
+def breakable(path: str) -> Markup:
+    """A dotted path that may be broken behind its dots and dashes."""
+    return Markup(re.sub(r"([._])", r"\1<wbr>", str(escape(path))))
+
+
+def render(template: str, language: Language, **values: Any) -> str:
+    """A part of a page as HTML; whatever is put into it is escaped."""
+    words = {"say": partial(say, language=language), "known": partial(known, language=language), "lang": language}
+    return _templates().get_template(template).render(**words, **values)
+
+
+def language_of(request: Request) -> Language:
+    """The visitor's language."""
+    chosen = request.cookies.get(LANGUAGE_COOKIE)
+    if chosen in TAGS:
+        return chosen
+    return "zh" if request.headers.get("accept-language", "").lower().startswith("zh") else "en"
+
+
+def moment(seconds: float, language: Language) -> str:
+    """A time of day, with the date unless it is today's."""
+    then, now = time.localtime(seconds), time.localtime()
+    same_day = then[:3] == now[:3]
+    return time.strftime("%H:%M" if same_day else "%Y-%m-%d %H:%M", then)
+
+
+@contextmanager
+def page_frame(request: Request, title: str, current: str) -> Iterator[Language]:
+    """Header, navigation and main landmark; what is made inside stands in ``main``. Yields the language."""
+    language = language_of(request)
+    ui.page_title(f"{title} · Basestone")
+    ui.add_head_html(render("head.html.j2", language, tag=TAGS[language]))
+    ui.html(render("header.html.j2", language, pages=PAGES, current=current, tags=TAGS), sanitize=False).classes("bare")
+    with ui.element("main").props("id=content tabindex=-1"):
+        yield language
+
+
+def part(html: str = "", label: str | None = None) -> ui.html:
+    """A piece of a page whose ``content`` may be set anew."""
+    made = ui.html(html, sanitize=False).classes("bare")
+    return made.props(f'role=region aria-label="{label}"') if label else made
