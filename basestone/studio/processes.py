@@ -1,8 +1,8 @@
 """Runs that were started from the page: each a process of its own that outlives the page and the server.
 
 ``RUNS/.studio/NAME.json`` says how a run was started and how it ended, ``NAME.log`` what it printed. A warden
-(``studio.warden``) holds ``NAME.alive`` locked for as long as the run lasts, so that a number which the system has given
-to another process is never taken for the run's. Torch-free.
+(``studio.warden``) holds ``NAME.alive`` locked for as long as the run lasts, so that a number which the system has
+given to another process is never taken for the run's. Torch-free.
 """
 
 from __future__ import annotations

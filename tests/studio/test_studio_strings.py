@@ -1,0 +1,42 @@
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from string import Formatter
+
+import pytest
+
+import basestone.studio
+from basestone.reporting.strings import LANGUAGES, TEXTS
+from basestone.studio.strings import WORDS, known, say
+
+ROOT = Path(basestone.studio.__file__).parent
+SOURCES = [*ROOT.glob("**/*.py"), *ROOT.glob("templates/*.j2")]
+
+
+def names(text: str) -> set[str]:
+    return {name for _, name, _, _ in Formatter().parse(text) if name}
+
+
+@pytest.mark.parametrize("key", WORDS)
+def test_both_languages_say_the_same(key: str) -> None:
+    english, chinese = WORDS[key]
+    assert names(english) == names(chinese)
+    assert english.strip() and chinese.strip()
+    assert not re.search("[\u4e00-\u9fff]", english)
+
+
+def test_every_text_that_is_asked_for_is_there_and_none_is_idle() -> None:
+    source = "\n".join(path.read_text() for path in SOURCES if path.name != "strings.py")
+    asked = set(re.findall(r'\bsay\(\s*"([a-z0-9_]+)"', source))
+    assert asked - WORDS.keys() - TEXTS.keys() == set()
+    idle = [key for key in WORDS if f'"{key}"' not in source and not re.match("state_|measure_", key)]
+    tasks = ["image_classification", "detection", "text_classification"]
+    tasks += ["language_modelling", "speech_classification", "speech_recognition"]
+    by_value = [*tasks, "met", "not_met", "accuracy", "train", "validation"]
+    assert [key for key in idle if key not in by_value] == []
+
+
+def test_words_of_the_report_are_found_too() -> None:
+    assert [say("verdict_pass", language) for language in LANGUAGES] == ["pass", "通过"]
+    assert known("bits_per_byte_of_mine", "zh") == "bits per byte of mine"
