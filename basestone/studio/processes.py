@@ -23,6 +23,7 @@ from basestone.core.artifact import write_json
 from basestone.core.errors import UsageError
 
 LOG_END = 24_000  # bytes of a log that are shown
+_WARDENS: list[subprocess.Popen[bytes]] = []  # of this server; polled, so that the system can forget those that ended
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,13 +87,15 @@ def start(root: Path, name: str, words: Sequence[str]) -> Process:
     record.parent.mkdir(parents=True, exist_ok=True)
     command = [sys.executable, "-m", "basestone.cli", *words]
     write_json(record, {"command": ["basestone", *words], "started": time.time(), "pid": 0, "exit_code": None})
-    subprocess.Popen(
+    _WARDENS[:] = [warden for warden in _WARDENS if warden.poll() is None]
+    warden = subprocess.Popen(
         [sys.executable, "-m", "basestone.studio.warden", str(record), *command],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         start_new_session=True,
     )
+    _WARDENS.append(warden)
     return _taken_over(root, name)
 
 

@@ -29,7 +29,8 @@ def test_both_languages_say_the_same(key: str) -> None:
 def test_every_text_that_is_asked_for_is_there_and_none_is_idle() -> None:
     source = "\n".join(path.read_text() for path in SOURCES if path.name != "strings.py")
     asked = set(re.findall(r'\bsay\(\s*"([a-z0-9_]+)"', source))
-    assert asked - WORDS.keys() - TEXTS.keys() == set()
+    beginnings = {key for key in asked if key.endswith("_")}  # the rest is put behind
+    assert asked - beginnings - WORDS.keys() - TEXTS.keys() == set()
     idle = [key for key in WORDS if f'"{key}"' not in source and not re.match("state_|measure_", key)]
     tasks = ["image_classification", "detection", "text_classification"]
     tasks += ["language_modelling", "speech_classification", "speech_recognition"]
