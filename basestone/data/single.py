@@ -38,7 +38,7 @@ def one_image(file: bytes, spec: ImageSpec) -> Tensor:
     if not square:
         into = spec.height, spec.width
         pixels = Fit.of((pixels.shape[2], pixels.shape[1]), into).pixels(pixels, into)
-    return torch.from_numpy(np.ascontiguousarray(pixels))[None]
+    return torch.from_numpy(pixels.copy())[None]
 
 
 def one_recording(file: bytes, spec: SpeechSpec) -> Tensor:

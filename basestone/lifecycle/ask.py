@@ -77,7 +77,7 @@ def ask(path: Path, question: dict[str, Any]) -> dict[str, Any]:
     assert manifest is not None
     if changed := manifest.changed_files(run.stage(stage)):
         raise ArtifactError(f"The model's files must be what training left, and {', '.join(changed)} are not.")
-    subject, spec = _restored(run, stage, section, manifest.digest)
+    subject, spec = _restored(run, stage, section.model_dump_json(), manifest.digest)
     prepared = run.stage(prepared_for(recipe, stage))
     sensitive = bool(getattr(data_of(recipe, prepared.name), "sensitive", False))
     inputs, told = _read(question, prepared, run.stage(stage), spec)
@@ -102,10 +102,11 @@ def _subject(run: RunFolder) -> tuple[Recipe, str, Audit]:
 
 
 @lru_cache(maxsize=1)
-def _restored(run: RunFolder, stage: str, section: Audit, _digest: str) -> tuple[Subject, DataSpec]:
+def _restored(run: RunFolder, stage: str, section: str, _digest: str) -> tuple[Subject, DataSpec]:
     from basestone.lifecycle.restore import restore_subject
 
-    return restore_subject(run, stage, section), read_spec(read_json(run.stage(stage) / "model.json")["spec"])
+    audit = Audit.model_validate_json(section)
+    return restore_subject(run, stage, audit), read_spec(read_json(run.stage(stage) / "model.json")["spec"])
 
 
 def _reads(spec: DataSpec) -> str:

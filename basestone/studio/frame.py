@@ -20,7 +20,7 @@ from markupsafe import Markup, escape
 from nicegui import ui
 from starlette.requests import Request
 
-from basestone.reporting.html import interval_bar
+from basestone.reporting.bar import interval_bar
 from basestone.reporting.numbers import duration, prefixed, quantity
 from basestone.reporting.strings import Language
 from basestone.reporting.wording import MARKS, threshold_words
@@ -90,6 +90,8 @@ def page_frame(request: Request, title: str, current: str) -> Iterator[Language]
     """Header, navigation and main landmark; what is made inside stands in ``main``. Yields the language."""
     language = language_of(request)
     ui.page_title(f"{title} · Basestone")
+    for page in ui.context.client.page_container.default_slot.children:
+        page.props("role=presentation")  # Quasar's page would be a second main landmark around ours
     ui.add_head_html(render("head.html.j2", language, tag=TAGS[language]))
     ui.html(render("header.html.j2", language, pages=PAGES, current=current, tags=TAGS), sanitize=False).classes("bare")
     with ui.element("main").props("id=content tabindex=-1"):

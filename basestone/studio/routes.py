@@ -19,6 +19,7 @@ from basestone.studio.pages.playground import answered, playground
 from basestone.studio.runs import find_run
 
 A_YEAR_S = 31_536_000
+PATIENCE_S = 30.0  # for a page to be put together; NiceGUI gives up after 3
 
 
 def add_routes(root: Path) -> None:
@@ -41,24 +42,24 @@ def add_routes(root: Path) -> None:
 
 
 def _pages(root: Path) -> None:
-    @ui.page("/")
+    @ui.page("/", response_timeout=PATIENCE_S)
     async def _overview(request: Request) -> None:
         await overview(root, request)
 
-    @ui.page("/new")
+    @ui.page("/new", response_timeout=PATIENCE_S)
     async def _new(request: Request) -> None:
         await new_run(root, request)
 
-    @ui.page("/compare")
+    @ui.page("/compare", response_timeout=PATIENCE_S)
     async def _compare(request: Request) -> None:
         await comparison(root, request)
 
-    @ui.page("/runs/{name}")
+    @ui.page("/runs/{name}", response_timeout=PATIENCE_S)
     async def _run(name: str, request: Request) -> None:
         found = find_run(root, name)
         await one_run(root, found, request) if found else missing(root, name, request)
 
-    @ui.page("/runs/{name}/play")
+    @ui.page("/runs/{name}/play", response_timeout=PATIENCE_S)
     async def _play(name: str, request: Request) -> None:
         found = find_run(root, name)
         await playground(found, request) if found else missing(root, name, request)

@@ -25,24 +25,31 @@ PANELS = {"loss": "loss", "scores": "scores"}
 
 
 async def comparison(root: Path, request: Request) -> None:
-    """The page ``/compare?first=A&second=B``."""
+    """The page ``/compare?first=A&second=B``; what takes a while to compute is filled in when it is there."""
     with page_frame(request, say("compare", "en"), "compare") as language:
         names = await run.io_bound(_audited, root) or []
         asked = [request.query_params.get(side, "") for side in ("first", "second")]
         first = asked[0] if asked[0] in names else next(iter(names), "")
         second = asked[1] if asked[1] in names else next((name for name in names if name != first), "")
         part(render("picker.html.j2", language, names=names, first=first, second=second))
-        if "first" in request.query_params and second:
-            part(await run.io_bound(_side_by_side, root, (first, second), language) or "")
-            _curves(await run.io_bound(overlaid, root, (first, second), language) or {}, language)
+        if "first" not in request.query_params or not second:
+            return
+        table = part(render("comparing.html.j2", language))
+        _curves(await run.io_bound(overlaid, root, (first, second), language) or {}, language)
+
+    async def fill_in() -> None:
+        found, fault = await run.cpu_bound(both_runs, root, (first, second)) or ({}, "")
+        if found:
+            table.content = _side_by_side(root, (first, second), found, fault, language)
+
+    ui.timer(0.1, fill_in, once=True)
 
 
 def _audited(root: Path) -> list[str]:
     return [one.name for one in list_runs(root) if one.finished("audit")]
 
 
-def _side_by_side(root: Path, names: tuple[str, str], language: Language) -> str:
-    found, fault = both_runs(root, names)
+def _side_by_side(root: Path, names: tuple[str, str], found: Mapping[str, Any], fault: str, language: Language) -> str:
     titles = _titles(root, names)
     rows = [_row(name, found["paired"][name], language) for name in ("accuracy", "loss", "brier") if found["paired"]]
     values = {"found": found, "fault": fault, "names": names, "titles": titles, "paired": found["paired"], "rows": rows}
@@ -50,7 +57,10 @@ def _side_by_side(root: Path, names: tuple[str, str], language: Language) -> str
 
 
 def both_runs(root: Path, names: tuple[str, str]) -> tuple[dict[str, Any], str]:
-    """What ``lifecycle.compare`` finds; where the two cannot be paired, their verdicts alone and why."""
+    """What ``lifecycle.compare`` finds; where the two cannot be paired, their verdicts alone and why.
+
+    Runs in a worker: it draws bootstraps and may import torch.
+    """
     try:
         return compare(root / names[0], root / names[1]), ""
     except (BasestoneError, RecordsMissing) as error:
@@ -74,14 +84,12 @@ def _titles(root: Path, names: tuple[str, str]) -> dict[str, Text]:
 
 
 def _row(name: str, row: Mapping[str, Any], language: Language) -> dict[str, str]:
-    gap = row["difference"]
-    lower, upper = gap["interval"]["lower"], gap["interval"]["upper"]
     return {
         "name": say(f"measure_{name}", language),
         "first": f"{row['first']:.4f}",
         "second": f"{row['second']:.4f}",
-        "difference": f"{gap['value']:+.4f}",
-        "bounds": f"{lower:+.4f} … {upper:+.4f}",
+        "difference": f"{row['difference']:+.4f}",
+        "bounds": f"{row['lower']:+.4f} … {row['upper']:+.4f}",
     }
 
 
