@@ -50,6 +50,7 @@ def test_there_are_pages_to_look_at() -> None:
         "docs/run-directory.md",
         "docs/speech.md",
         "docs/speed.md",
+        "docs/studio.md",
         "docs/text.md",
         "docs/verdicts.md",
     ]

@@ -56,7 +56,7 @@ def one_document(text: str, tokenizer: Tokenizer, spec: TextSpec) -> Tensor:
 
     nothing = np.zeros(0, np.int64)
     reader = Documents(
-        nothing,
+        np.zeros(0, np.uint32),
         np.zeros(1, np.int64),
         nothing,
         nothing,

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import importlib.util
-import os
+import socket
 import sys
 from pathlib import Path
 
 from basestone.core.errors import MissingExtra, UsageError
 from basestone.studio.access import Guard, is_loopback, new_token
 
-PORT = 8420
+FAVICON = (
+    '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 16 16">'
+    '<rect x="3" y="3" width="10" height="10" rx="2" transform="rotate(45 8 8)" fill="#2359b8"/></svg>'
+)
 
 
 def serve(runs: Path, host: str, port: int) -> None:
@@ -24,7 +27,6 @@ def serve(runs: Path, host: str, port: int) -> None:
         raise MissingExtra("nicegui", "studio")
     token = None if is_loopback(host) else new_token()
     _require_free(host, port)
-    os.environ.setdefault("NICEGUI_STORAGE_PATH", str(runs / ".studio" / "nicegui"))
     from nicegui import app, ui
     from nicegui import run as workers
 
@@ -49,15 +51,7 @@ def serve(runs: Path, host: str, port: int) -> None:
     )
 
 
-FAVICON = (
-    '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 16 16">'
-    '<rect x="3" y="3" width="10" height="10" rx="2" transform="rotate(45 8 8)" fill="#2359b8"/></svg>'
-)
-
-
 def _require_free(host: str, port: int) -> None:
-    import socket
-
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

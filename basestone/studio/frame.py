@@ -22,7 +22,7 @@ from starlette.requests import Request
 
 from basestone.reporting.bar import interval_bar
 from basestone.reporting.numbers import duration, prefixed, quantity
-from basestone.reporting.strings import Language
+from basestone.reporting.strings import LANGUAGES, Language
 from basestone.reporting.wording import MARKS, threshold_words
 from basestone.studio.files import address_of
 from basestone.studio.strings import known, say
@@ -73,8 +73,8 @@ def render(template: str, language: Language, **values: Any) -> str:
 def language_of(request: Request) -> Language:
     """The visitor's language."""
     chosen = request.cookies.get(LANGUAGE_COOKIE)
-    if chosen in TAGS:
-        return chosen
+    if chosen in LANGUAGES:
+        return LANGUAGES[LANGUAGES.index(chosen)]
     return "zh" if request.headers.get("accept-language", "").lower().startswith("zh") else "en"
 
 
@@ -98,7 +98,6 @@ def page_frame(request: Request, title: str, current: str) -> Iterator[Language]
         yield language
 
 
-def part(html: str = "", label: str | None = None) -> ui.html:
+def part(html: str = "") -> ui.html:
     """A piece of a page whose ``content`` may be set anew."""
-    made = ui.html(html, sanitize=False).classes("bare")
-    return made.props(f'role=region aria-label="{label}"') if label else made
+    return ui.html(html, sanitize=False).classes("bare")

@@ -99,7 +99,7 @@ def start(root: Path, name: str, words: Sequence[str]) -> Process:
     return _taken_over(root, name)
 
 
-def _taken_over(root: Path, name: str, patience_s: float = 15.0) -> Process:
+def _taken_over(root: Path, name: str, patience_s: float = 60.0) -> Process:
     deadline = time.monotonic() + patience_s
     while time.monotonic() < deadline:
         process = read_process(root, name)

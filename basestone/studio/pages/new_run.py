@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -162,6 +163,4 @@ def _draft(root: Path, language: Language, request: Request) -> Draft:
 
 
 def _json(value: Any) -> str:
-    import json
-
     return json.dumps(value).replace("<", "\\u003c")

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 from nicegui import run, ui
@@ -40,19 +41,22 @@ class Watch:
     faults: list[str] = field(default_factory=list[str])
     curves: Curves = field(default_factory=Curves)
     tail: JournalTail | None = None
+    lock: Lock = field(default_factory=Lock)
+    kept: dict[str, tuple[object, str]] = field(default_factory=dict[str, tuple[object, str]])
 
     def look(self) -> tuple[RunView, dict[str, str], dict[str, dict[str, Any]]] | None:
         """The run, its parts as HTML, and its charts; None when the run is gone."""
         found = find_run(self.root, self.name)
         if found is None:
             return None
-        self.tail = self.tail or JournalTail(found.folder.events)
-        news = self.tail.read()
-        if news.afresh:
-            self.curves = Curves()
-        self.curves.add(news.events)
-        self.stopping = self.stopping and found.state == "running"
-        return found, self._parts(found), panels(self.curves, self.stage, self.language)
+        with self.lock:  # a click looks while the clock does
+            self.tail = self.tail or JournalTail(found.folder.events)
+            news = self.tail.read()
+            if news.afresh:
+                self.curves = Curves()
+            self.curves.add(news.events)
+            self.stopping = self.stopping and found.state == "running"
+            return found, self._parts(found), panels(self.curves, self.stage, self.language)
 
     @property
     def stage(self) -> str:
@@ -68,10 +72,17 @@ class Watch:
             "head": render("run_head.html.j2", self.language, **head),
             "choice": render("stage_choice.html.j2", self.language, stages=self.curves.stages, chosen=self.stage),
             "training": self._training(),
-            "verdicts": verdict_table(found, self.language),
-            "report": report_frame(found, self.language),
+            "verdicts": self._once("verdicts", found, verdict_table),
+            "report": self._once("report", found, report_frame),
             "log": render("log.html.j2", self.language, log=log, process=found.process),
         }
+
+    def _once(self, name: str, found: RunView, make: Callable[[RunView, Language], str]) -> str:
+        """What changes only when a stage is finished is made again only then."""
+        made_from = [(stage.id, stage.state, stage.wall_s) for stage in found.stages]
+        if name not in self.kept or self.kept[name][0] != made_from:
+            self.kept[name] = made_from, make(found, self.language)
+        return self.kept[name][1]
 
     def _training(self) -> str:
         done, total = self.curves.progress(self.stage)
@@ -122,7 +133,7 @@ async def one_run(root: Path, found: RunView, request: Request) -> None:
     """The page ``/runs/NAME``."""
     with page_frame(request, found.name, "runs") as language:
         watch = Watch(root, found.name, language)
-        parts = {"head": part()}
+        parts, charts = {"head": part()}, dict[str, ui.echart]()
         part(render("contents.html.j2", language, sections=SECTIONS))
         for name in SECTIONS:
             with ui.element("section").props(f"aria-labelledby={name}-title"):
