@@ -60,8 +60,8 @@ def ask(path: Path, question: dict[str, Any]) -> dict[str, Any]:
     """The answer to ``{"sample": position}``, ``{"file": bytes}`` or ``{"text": str}``.
 
     ``probabilities``: the likeliest classes, ``[[name, p], …]``; ``boxes``: ``[{label, score, corners}, …]`` in pixels
-    of the picture; ``text``: what was written; ``label``: a sample's own; ``picture``: what the model was shown, with
-    its ``size``; ``shown``: a sample's text; ``seconds``: of the answer alone.
+    of the picture; ``text``: what was written; ``value``: a number; ``label``: a sample's own; ``picture``: what the
+    model was shown, with its ``size``; ``shown``: a sample's text; ``seconds``: of the answer alone.
 
     Raises:
         DataError: what was handed over cannot be read.
@@ -142,7 +142,9 @@ def _sample(position: int, prepared: Path, folder: Path) -> tuple[Any, dict[str,
         raise UsageError(f"A test sample has a number from 0 to {len(split) - 1}; got {position}.")
     names = split.spec.class_names
     told: dict[str, Any] = {}
-    if reads == "labels" and names:
+    if reads == "labels" and split.spec.head == "number":
+        told["label"] = float(split.targets[position].item())
+    elif reads == "labels" and names:
         told["label"] = names[int(split.targets[position])]
     elif reads == "characters":
         told["label"] = split.texts[position]
@@ -165,6 +167,8 @@ def _answer(
         return {"text": transcribe(logits, spec.characters)[0]}
     if isinstance(spec, ImageSpec) and spec.head == "boxes":
         return {"boxes": _boxes(logits[0], spec)}
+    if spec.head == "number":
+        return {"value": float(logits[0, 0])}
     if spec.head == "classes":
         return {"probabilities": _likeliest(logits[0], spec.class_names)}
     raise UsageError("A model that fills in hidden words is read by the stages after it; it cannot be asked itself.")

@@ -44,6 +44,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "image_classification": ("image classification", "图像分类"),
     "detection": ("detection", "目标检测"),
     "text_classification": ("text classification", "文本分类"),
+    "text_regression": ("text regression", "文本回归"),
     "language_modelling": ("language modelling", "语言建模"),
     "speech_classification": ("speech classification", "语音分类"),
     "speech_recognition": ("speech recognition", "语音识别"),

@@ -3,15 +3,20 @@ from __future__ import annotations
 import re
 from pathlib import Path
 from string import Formatter
+from typing import get_args
 
 import pytest
 
 import basestone.studio
+from basestone.recipe.schema import Recipe
 from basestone.reporting.strings import LANGUAGES, TEXTS
 from basestone.studio.strings import WORDS, known, say
 
 ROOT = Path(basestone.studio.__file__).parent
 SOURCES = [*ROOT.glob("**/*.py"), *ROOT.glob("templates/*.j2")]
+
+
+TASKS = get_args(Recipe.model_fields["task"].annotation)
 
 
 def names(text: str) -> set[str]:
@@ -32,10 +37,12 @@ def test_every_text_that_is_asked_for_is_there_and_none_is_idle() -> None:
     beginnings = {key for key in asked if key.endswith("_")}  # the rest is put behind
     assert asked - beginnings - WORDS.keys() - TEXTS.keys() == set()
     idle = [key for key in WORDS if f'"{key}"' not in source and not re.match("state_|measure_", key)]
-    tasks = ["image_classification", "detection", "text_classification"]
-    tasks += ["language_modelling", "speech_classification", "speech_recognition"]
-    by_value = [*tasks, "met", "not_met", "accuracy", "train", "validation"]
+    by_value = [*TASKS, "met", "not_met", "accuracy", "train", "validation"]
     assert [key for key in idle if key not in by_value] == []
+
+
+def test_every_task_has_a_word() -> None:
+    assert [task for task in TASKS if task not in WORDS] == []
 
 
 def test_words_of_the_report_are_found_too() -> None:
