@@ -87,14 +87,13 @@ def moment(seconds: float, language: Language) -> str:
 
 @contextmanager
 def page_frame(request: Request, title: str, current: str) -> Iterator[Language]:
-    """Header, navigation and main landmark; what is made inside stands in ``main``. Yields the language."""
+    """Header and navigation; what is made inside stands in the main landmark. Yields the language."""
     language = language_of(request)
     ui.page_title(f"{title} · Basestone")
-    for page in ui.context.client.page_container.default_slot.children:
-        page.props("role=presentation")  # Quasar's page would be a second main landmark around ours
     ui.add_head_html(render("head.html.j2", language, tag=TAGS[language]))
-    ui.html(render("header.html.j2", language, pages=PAGES, current=current, tags=TAGS), sanitize=False).classes("bare")
-    with ui.element("main").props("id=content tabindex=-1"):
+    header = part(render("header.html.j2", language, pages=PAGES, current=current, tags=TAGS))
+    header.move(ui.context.client.layout, target_index=0)  # beside Quasar's page, which is the main landmark
+    with ui.element("div").props("id=content tabindex=-1"):
         yield language
 
 
