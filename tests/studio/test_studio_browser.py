@@ -58,16 +58,17 @@ def address(runs: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[st
     environment = {**os.environ, "BASESTONE_CACHE": str(home / "cache"), "BASESTONE_KEYS": str(home / "keys")}
     environment.pop("PYTEST_CURRENT_TEST", None)  # NiceGUI would take itself for a test of its own
     command = [sys.executable, "-m", "basestone.cli", "studio", "--runs", str(runs), "--port", str(port)]
-    server = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)
-    try:
-        wait_until_up(server, f"http://127.0.0.1:{port}")
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        server.terminate()
-        server.wait(30)
+    with (home / "stderr").open("w") as log:
+        server = subprocess.Popen(command, env=environment, stderr=log)
+        try:
+            wait_until_up(server, f"http://127.0.0.1:{port}")
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            server.terminate()
+            server.wait(60)
 
 
-def wait_until_up(server: subprocess.Popen[str], address: str) -> None:
+def wait_until_up(server: subprocess.Popen[bytes], address: str) -> None:
     deadline = time.monotonic() + 300
     while True:
         try:
