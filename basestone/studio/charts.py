@@ -57,18 +57,24 @@ def options(title: str, series: Sequence[tuple[str, list[list[float]]]], languag
     line = {"lineStyle": {"color": "var(--line)"}}
     return {
         "animation": False,
-        "title": {"text": title, "textStyle": {"color": "var(--ink)", "fontSize": 13, "fontWeight": 600}, "left": 0},
+        "title": {
+            "text": title,
+            "textStyle": {"color": "var(--ink)", "fontSize": 13, "fontWeight": 600},
+            "left": 0,
+            "top": 0,
+            "padding": 0,
+        },
         "legend": {
             "show": len(series) > 1,
             "type": "scroll",
-            "top": 20,
+            "top": 22,
             "left": 0,
             "padding": [4, 0],
             "textStyle": {"color": "var(--ink)", "fontSize": 12},
             "itemWidth": 26,
             "pageTextStyle": quiet,
         },
-        "grid": {"left": 8, "right": 18, "top": 58 if len(series) > 1 else 40, "bottom": 26, "containLabel": True},
+        "grid": {"left": 8, "right": 18, "top": 60 if len(series) > 1 else 38, "bottom": 26, "containLabel": True},
         "tooltip": {
             "trigger": "axis",
             "backgroundColor": "var(--paper)",

@@ -249,7 +249,7 @@ def _kind(node: Schema, path: str) -> tuple[FieldKind, tuple[str, ...]]:
 def _text(value: Any, kind: FieldKind) -> str:
     if value is _MISSING:
         return ""
-    if kind in ("text", "choice") and isinstance(value, str):
+    if kind != "yaml" and isinstance(value, str):
         return value
     return json.dumps(value, ensure_ascii=False)
 
