@@ -192,4 +192,4 @@ def is_locked(path: Path) -> bool:
 def free_name(root: Path, wanted: str) -> str:
     """``wanted``, or ``wanted-2`` and so on when a run of that name is there."""
     names = (wanted if count == 1 else f"{wanted}-{count}" for count in range(1, 10_000))
-    return next(name for name in names if not os.path.lexists(root / name))
+    return next(name for name in names if not os.path.lexists(root / name) and read_process(root, name) is None)

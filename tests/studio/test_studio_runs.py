@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -132,6 +133,10 @@ def test_a_free_name_is_the_first_that_nothing_has(tmp_path: Path) -> None:
     (tmp_path / "digits").mkdir()
     (tmp_path / "digits-2").touch()
     assert free_name(tmp_path, "digits") == "digits-3"
+    FakeRun(tmp_path / "failed").record(exit_code=2)
+    assert free_name(tmp_path, "failed") == "failed-2"
+    shutil.rmtree(tmp_path / "failed")  # a start that failed before it made its folder has a record all the same
+    assert free_name(tmp_path, "failed") == "failed-2"
 
 
 def test_reading_runs_and_recipes_leaves_torch_and_the_page_alone() -> None:
