@@ -34,6 +34,7 @@ Recipe = Annotated[str, typer.Argument(help="A recipe file, the name of a shippe
 RunPath = Annotated[Path, typer.Argument(help="A run folder, e.g. runs/digits.")]
 Set = Annotated[list[str] | None, typer.Option("--set", metavar="a.b=value", help="Change one value of the recipe.")]
 Out = Annotated[Path | None, typer.Option("--out", help="The run folder; default runs/NAME.")]
+Language = Annotated[str, typer.Option("--language", help="Of the table: en or zh.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
 
 
@@ -214,13 +215,27 @@ def init(
 
 
 @standard_app.command("list")
-def standard_list(json_: Json = False) -> None:
+def standard_list(language: Language = "en", json_: Json = False) -> None:
     """Every clause of the standard."""
-    from basestone.reporting.show import show_rows
+    from basestone.reporting.show_standard import show_clauses
     from basestone.standard.clause import load_clauses
+    from basestone.standard.norms import clause_rows
 
-    rows = [{"clause": clause.id, "title": clause.title.en, "标题": clause.title.zh} for clause in load_clauses()]
-    _print(rows, json_, show_rows)
+    _print(clause_rows(load_clauses()), json_, show_clauses(language))
+
+
+@standard_app.command("map")
+def standard_map(
+    to: Annotated[str, typer.Option("--to", help="gbt-45288, gbt-45654, iso-24029, iso-25059, nist-rmf or eu-ai-act.")],
+    language: Language = "en",
+    json_: Json = False,
+) -> None:
+    """Which clause speaks to which part of an outside norm."""
+    from basestone.reporting.show_standard import show_map
+    from basestone.standard.clause import load_clauses
+    from basestone.standard.norms import norm_map
+
+    _print(norm_map(to, load_clauses()), json_, show_map(language))
 
 
 @standard_app.command("show")
