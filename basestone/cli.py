@@ -261,6 +261,23 @@ def standard_selftest(out: Out = None, json_: Json = False) -> None:
     raise typer.Exit(0 if matrix["right"] else 1)
 
 
+@standard_app.command("flips")
+def standard_flips(
+    recipe: Recipe,
+    repeats: Annotated[int, typer.Option(min=2, help="Audits of the one model, each with a seed of its own.")] = 20,
+    set_: Set = None,
+    out: Out = None,
+    json_: Json = False,
+) -> None:
+    """Audit one model again and again with fresh seeds: how often does a verdict change?"""
+    from basestone.lifecycle.repeat import repeat
+    from basestone.reporting.show_standard import show_flips
+    from basestone.tracking.progress import ProgressTracker
+
+    found = repeat(recipe, repeats, overrides=set_ or (), out=out, tracker=ProgressTracker())
+    _print(found, json_, show_flips)
+
+
 @keys_app.command("new")
 def keys_new(name: Annotated[str, typer.Option(help="The key's name.")] = "basestone", json_: Json = False) -> None:
     """Make an Ed25519 key pair in your key folder."""

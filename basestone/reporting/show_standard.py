@@ -1,4 +1,4 @@
-"""What ``basestone standard list`` and ``map`` print, in English or in Chinese."""
+"""What ``basestone standard list``, ``map`` and ``flips`` print; the first two in English or in Chinese."""
 
 from __future__ import annotations
 
@@ -39,6 +39,20 @@ def show_map(language: str) -> Callable[[Mapping[str, Any], int], RenderableType
         return Group(Text(found["title"][language], style="bold"), _table(placed, [*words], language), note)
 
     return show
+
+
+def show_flips(found: Mapping[str, Any], width: int) -> RenderableType:
+    """The verdicts of each criterion over the repeats, those that changed first, and the rate."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for heading in ("criterion", "verdicts", "flips"):
+        table.add_column(heading, justify="right" if heading == "flips" else "left")
+    for row in sorted(found["rows"], key=lambda row: -row["flips"]):
+        words = ", ".join(f"{word} {count}" for word, count in row["verdicts"].items())
+        table.add_row(f"{row['clause']} {row['criterion']}", words, str(row["flips"]))
+    rate = f"{found['flips']} of {found['judged']:,} verdicts changed: {found['rate']:.2%}"
+    bound = f"at most {found['upper']:.2%} with 95 % confidence; {found['repeats']} repeats of the one model"
+    opposed = ", ".join(dict.fromkeys(found["contradicted"])) or "none"
+    return Group(table, Text(f"{rate}, {bound}"), Text(f"passed once and failed once: {opposed}", style="dim"))
 
 
 def _headings(language: str) -> Mapping[str, str]:
