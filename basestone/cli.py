@@ -34,6 +34,9 @@ Recipe = Annotated[str, typer.Argument(help="A recipe file, the name of a shippe
 RunPath = Annotated[Path, typer.Argument(help="A run folder, e.g. runs/digits.")]
 Set = Annotated[list[str] | None, typer.Option("--set", metavar="a.b=value", help="Change one value of the recipe.")]
 Out = Annotated[Path | None, typer.Option("--out", help="The run folder; default runs/NAME.")]
+Profile = Annotated[
+    str | None, typer.Option("--profile", help="Only the clauses of a profile: a name, or a YAML file of your own.")
+]
 Language = Annotated[str, typer.Option("--language", help="Of the table: en or zh.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
 
@@ -215,27 +218,26 @@ def init(
 
 
 @standard_app.command("list")
-def standard_list(language: Language = "en", json_: Json = False) -> None:
+def standard_list(profile: Profile = None, language: Language = "en", json_: Json = False) -> None:
     """Every clause of the standard."""
     from basestone.reporting.show_standard import show_clauses
-    from basestone.standard.clause import load_clauses
-    from basestone.standard.norms import clause_rows
+    from basestone.standard.norms import clause_rows, clauses_of
 
-    _print(clause_rows(load_clauses()), json_, show_clauses(language))
+    _print(clause_rows(clauses_of(profile)), json_, show_clauses(language))
 
 
 @standard_app.command("map")
 def standard_map(
     to: Annotated[str, typer.Option("--to", help="gbt-45288, gbt-45654, iso-24029, iso-25059, nist-rmf or eu-ai-act.")],
+    profile: Profile = None,
     language: Language = "en",
     json_: Json = False,
 ) -> None:
     """Which clause speaks to which part of an outside norm."""
     from basestone.reporting.show_standard import show_map
-    from basestone.standard.clause import load_clauses
-    from basestone.standard.norms import norm_map
+    from basestone.standard.norms import clauses_of, norm_map
 
-    _print(norm_map(to, load_clauses()), json_, show_map(language))
+    _print(norm_map(to, clauses_of(profile)), json_, show_map(language))
 
 
 @standard_app.command("show")

@@ -32,8 +32,8 @@ def group_dro(
 ) -> GroupDRO:
     """Cross-entropy of the worst group; groups are every combination of data.groups and class.
 
-    ``rate``: how fast weights move (η_q). ``adjustment`` C adds C/√n to the loss of a group of n samples, as small groups
-    generalise worse (section 3.3).
+    ``rate``: how fast weights move (η_q). ``adjustment`` C adds C/√n to the loss of a group of n samples, as small
+    groups generalise worse (section 3.3).
     """
     return GroupDRO(rate, adjustment, label_smoothing)
 
@@ -51,7 +51,7 @@ class GroupDRO:
         self.hook = Weights(groups, self._rate, self._adjustment)
 
     def __call__(self, model: nn.Module, batch: Batch) -> Loss:
-        """Of a model in training the weighted loss; of one that is evaluated the plain one, as its samples are others."""
+        """Of a model in training the weighted loss; of one that is evaluated, on other samples, the plain one."""
         from torch.nn import functional
 
         losses = functional.cross_entropy(

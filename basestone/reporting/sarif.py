@@ -1,7 +1,8 @@
 """Verdicts as SARIF 2.1.0, so that a code host can show each beside the line of the recipe that asks for it.
 
-SARIF knows more than pass and fail: what the samples leave open is ``open``, what could not be measured wants ``review``,
-and a waiver is a suppression of the verdict that would stand without it (OASIS, sections 3.27.9, 3.27.23 and 3.35).
+SARIF knows more than pass and fail: what the samples leave open is ``open``, what could not be measured wants
+``review``, and a waiver is a suppression of the verdict that would stand without it (sections 3.27.9, 3.27.23,
+3.35).
 """
 
 from __future__ import annotations

@@ -10,9 +10,18 @@ from collections.abc import Iterable
 from typing import Any
 
 from basestone.core.errors import UsageError
-from basestone.standard.clause import NORMS, Clause, Criterion, unknown
+from basestone.standard.clause import NORMS, Clause, Criterion, load_clauses, unknown
+from basestone.standard.profile import load_profile
 
 SIGNS = {"at_least": "≥", "at_most": "≤"}
+
+
+def clauses_of(profile: str | None) -> tuple[Clause, ...]:
+    """The clauses that a profile asks for, shipped or a user's own; all shipped ones when none is named."""
+    if profile is None:
+        return load_clauses()
+    found, clauses = load_profile(profile)
+    return tuple(clauses[name] for name in sorted(found.clauses))
 
 
 def norm_map(norm: str, clauses: Iterable[Clause]) -> dict[str, Any]:

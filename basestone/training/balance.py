@@ -48,7 +48,7 @@ class Balanced:
 
 
 def _filled(members: list[NDArray[np.int64]], size: int, seed: int, epoch: int) -> NDArray[np.int64]:
-    """``size`` samples in which the strata differ by one place at most; each comes whole before any of it comes again."""
+    """``size`` samples in which strata differ by one place at most; each comes whole before any of it comes again."""
     draws = numpy_generator(seed, "balance", epoch)
     share, rest = divmod(size, len(members))
     more = draws.permutation(len(members)) < rest
