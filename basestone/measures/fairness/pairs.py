@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from basestone.core.evidence import CONFIDENCE, Interval, Records, RecordsMissing
 from basestone.measures.interval import Limits, moved_ratio_limits, newcombe_limits
-from basestone.measures.predictions import clean_predictions
+from basestone.measures.predictions import Predictions, clean_predictions
 
 FEWEST = 30  # samples of a group, below which a gap cannot be shown to be small
 _OWN = ("index", "label", "prediction", "confidence", "loss")
@@ -54,7 +54,9 @@ def group_columns(records: Records) -> dict[str, NDArray[np.str_]]:
     }
 
 
-def shares(records: Records, chosen: Callable[[Any], tuple[NDArray[np.bool_], NDArray[np.bool_]]]) -> list[Share]:
+def shares(
+    records: Records, chosen: Callable[[Predictions], tuple[NDArray[np.bool_], NDArray[np.bool_]]]
+) -> list[Share]:
     """One share for every value of every group column. ``chosen``: predictions to (which count, which of them hit)."""
     counted, hit = chosen(clean_predictions(records, "clean_test"))
     found: list[Share] = []
