@@ -81,7 +81,7 @@ def clause_places(corridor: Corridor, audit: str, clauses: Iterable[ClauseView])
 
     Files are relative to the working folder; for a recipe from elsewhere (a shipped example) the run's resolved one.
     """
-    here, resolved = Path.cwd(), corridor.folder.recipe
+    here, resolved = Path.cwd().resolve(), corridor.folder.recipe
     written = {
         path: (Path(file).resolve().relative_to(here).as_posix(), line)
         for path, (file, line) in corridor.places.items()

@@ -33,9 +33,8 @@ def norm_map(norm: str, clauses: Iterable[Clause]) -> dict[str, Any]:
         message = unknown("norm", norm, NORMS)
         raise UsageError(f"{message[0].upper()}{message[1:]} There are: {', '.join(NORMS)}.")
     known = list(clauses)
-    rows = [
-        {"place": list(clause.maps.get(norm, ()))} | row for clause, row in zip(known, clause_rows(known), strict=True)
-    ]
+    places = [{str(name): list(place) for name, place in clause.maps.items()}.get(norm, []) for clause in known]
+    rows: list[dict[str, Any]] = [{"place": place} | row for place, row in zip(places, clause_rows(known), strict=True)]
     rows.sort(key=lambda row: not row["place"])
     return {"norm": norm, "title": NORMS[norm].model_dump(), "rows": rows}
 

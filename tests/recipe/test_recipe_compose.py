@@ -227,7 +227,9 @@ def test_an_unknown_recipe_is_a_usage_error_with_a_hint(tmp_path: Path, monkeypa
     (tmp_path / "mine.yaml").touch()
     with pytest.raises(UsageError, match=r"Did you mean 'mine.yaml'\?"):
         find("mine.yml")
-    with pytest.raises(UsageError, match=r"Known: bccd-fasterrcnn, .*, cifar10-94, .*, digits, .*, mine.yaml"):
+    with pytest.raises(
+        UsageError, match=r"Known: agnews-audit, bccd-fasterrcnn, .*, cifar10-94, .*, digits, .*, mine.yaml"
+    ):
         find("zzz")
 
 
