@@ -57,7 +57,7 @@ class GroupDRO:
         losses = functional.cross_entropy(
             model(batch.inputs).float(), batch.targets, reduction="none", label_smoothing=self._smoothing
         )
-        if not model.training:
+        if not model.training or losses.is_meta:  # operations are counted on tensors without values
             return Loss(total=losses.sum(), count=len(losses))
         if self.hook is None:
             raise ValueError("group_dro must be told the groups of the training samples before it trains.")

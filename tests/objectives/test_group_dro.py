@@ -83,6 +83,13 @@ def test_an_evaluated_model_has_the_plain_loss_and_moves_nothing(model):
     assert made.hook.weights.tolist() == [0.5, 0.5]
 
 
+def test_its_operations_can_be_counted_without_values(model):
+    made = objective()
+    other = batch(np.arange(4))
+    meta = Batch(inputs=other.inputs.to("meta"), targets=other.targets.to("meta"), index=other.index.to("meta"))
+    assert made(model.to("meta"), meta).total.is_meta and made.hook.weights.tolist() == [0.5, 0.5]
+
+
 def test_a_checkpoint_holds_the_weights(model):
     made, again = objective(rate=1.0), objective(rate=1.0)
     made(model, batch(np.arange(40)))
