@@ -35,6 +35,10 @@ Recipe = Annotated[str, typer.Argument(help="A recipe file, the name of a shippe
 RunPath = Annotated[Path, typer.Argument(help="A run folder, e.g. runs/digits.")]
 Set = Annotated[list[str] | None, typer.Option("--set", metavar="a.b=value", help="Change one value of the recipe.")]
 Out = Annotated[Path | None, typer.Option("--out", help="The run folder; default runs/NAME.")]
+Profile = Annotated[
+    str | None, typer.Option("--profile", help="Only the clauses of a profile: a name, or a YAML file of your own.")
+]
+Language = Annotated[str, typer.Option("--language", help="Of the table: en or zh.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
 
 
@@ -231,13 +235,26 @@ def studio(
 
 
 @standard_app.command("list")
-def standard_list(json_: Json = False) -> None:
+def standard_list(profile: Profile = None, language: Language = "en", json_: Json = False) -> None:
     """Every clause of the standard."""
-    from basestone.reporting.show import show_rows
-    from basestone.standard.clause import load_clauses
+    from basestone.reporting.show_standard import show_clauses
+    from basestone.standard.norms import clause_rows, clauses_of
 
-    rows = [{"clause": clause.id, "title": clause.title.en, "标题": clause.title.zh} for clause in load_clauses()]
-    _print(rows, json_, show_rows)
+    _print(clause_rows(clauses_of(profile)), json_, show_clauses(language))
+
+
+@standard_app.command("map")
+def standard_map(
+    to: Annotated[str, typer.Option("--to", help="gbt-45288, gbt-45654, iso-24029, iso-25059, nist-rmf or eu-ai-act.")],
+    profile: Profile = None,
+    language: Language = "en",
+    json_: Json = False,
+) -> None:
+    """Which clause speaks to which part of an outside norm."""
+    from basestone.reporting.show_standard import show_map
+    from basestone.standard.norms import clauses_of, norm_map
+
+    _print(norm_map(to, clauses_of(profile)), json_, show_map(language))
 
 
 @standard_app.command("show")
@@ -261,6 +278,23 @@ def standard_selftest(out: Out = None, json_: Json = False) -> None:
     matrix = selftest(out or Path("runs/selftest"), ProgressTracker())
     _print(matrix, json_, show_matrix)
     raise typer.Exit(0 if matrix["right"] else 1)
+
+
+@standard_app.command("flips")
+def standard_flips(
+    recipe: Recipe,
+    repeats: Annotated[int, typer.Option(min=2, help="Audits of the one model, each with a seed of its own.")] = 20,
+    set_: Set = None,
+    out: Out = None,
+    json_: Json = False,
+) -> None:
+    """Audit one model again and again with fresh seeds: how often does a verdict change?"""
+    from basestone.lifecycle.repeat import repeat
+    from basestone.reporting.show_standard import show_flips
+    from basestone.tracking.progress import ProgressTracker
+
+    found = repeat(recipe, repeats, overrides=set_ or (), out=out, tracker=ProgressTracker())
+    _print(found, json_, show_flips)
 
 
 @keys_app.command("new")

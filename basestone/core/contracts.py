@@ -96,6 +96,11 @@ def view_of(objective: object) -> View:
     return getattr(objective, "view", View())
 
 
+def hook_of(objective: object) -> StepHook | None:
+    """The part that an objective has in every step; None where it has none."""
+    return getattr(objective, "hook", None)
+
+
 class Objective(Protocol):
     """What training minimises."""
 

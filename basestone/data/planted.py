@@ -17,6 +17,7 @@ from basestone.data.readers.digits import DigitsSource
 TEST_SHARE = 0.2
 LEAKED_SHARE = 0.25
 LEFT_SHARE = 0.4
+MIXED_UP = (3, 6)  # digits that do not look alike
 TEXTURE_LEVELS = 5  # grey levels of 255; the mildest noise of the corruptions has a deviation of about 20
 
 
@@ -42,6 +43,17 @@ def textured_digits(folder: Path) -> None:
     cut = round(TEST_SHARE * len(images))
     _write(folder / "train.parquet", images[cut:], labels[cut:])
     _write(folder / "test.parquet", images[:cut], labels[:cut])
+
+
+def mixed_up_digits(folder: Path) -> None:
+    """Writes the same two files; in train two digits were labelled the wrong way round, so that errors are sure."""
+    images, labels = _digits()
+    order = numpy_generator(0, "planted", "mixed up").permutation(len(images))
+    test, train = np.split(order, [round(TEST_SHARE * len(order))])
+    one, other = MIXED_UP
+    wrong = np.where(labels == one, other, np.where(labels == other, one, labels))
+    _write(folder / "train.parquet", images[train], wrong[train])
+    _write(folder / "test.parquet", images[test], labels[test])
 
 
 def unfair_digits(folder: Path) -> None:

@@ -59,6 +59,7 @@ def standard_in_force(recipe: Recipe, stage: str) -> StandardInForce:
         compressed=isinstance(subject, Compress),
         seeds=isinstance(subject, Adapt) and len(subject.seeds) >= SEVERAL,
         grouped=_grouped(recipe, stage),
+        allocative=section.fairness.positive is not None,
         known_measures=MEASURES,
     )
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from basestone.core.artifact import Manifest, write_json
-from basestone.core.contracts import view_of
+from basestone.core.contracts import hook_of, view_of
 from basestone.core.spec import DataSpec, ImageSpec
 from basestone.lifecycle.keys import signing_key
 from basestone.lifecycle.origins import prepared_for
@@ -56,6 +56,7 @@ def assemble(corridor: Corridor, section: Pretrain, prepared: Manifest) -> Assem
     from basestone.models.catalogue import INITS, MODELS
     from basestone.models.initialise import from_data
     from basestone.objectives.catalogue import OBJECTIVES
+    from basestone.training.balance import strata
 
     data, seed = corridor.folder.stage(prepared.stage), corridor.recipe.seed
     objective = OBJECTIVES.build(section.objective)
@@ -65,6 +66,8 @@ def assemble(corridor: Corridor, section: Pretrain, prepared: Manifest) -> Assem
     augment = [TRANSFORMS.build(transform) for transform in section.augment]
     train = open_split(data, corridor.cache, "train", augment=augment, view=view)
     from_data(model, train, seed)
+    if (begin := getattr(objective, "begin", None)) is not None:
+        begin(strata(train, "groups_and_classes"))
     held_out = "validation" in prepared.facts["counts"]
     validation = open_split(data, corridor.cache, "validation", view=view) if held_out else None
     return Assembly(model=model, spec=spec, train=train, validation=validation, objective=objective)
@@ -119,6 +122,7 @@ def _trained(
             tracker=corridor.tracker,
             stage=folder.name,
             identity=prepared.digest,
+            hook=hook_of(parts.objective),
         )
     flops = whole_training_flops(parts.model, parts.objective, parts.train.batch(np.arange(2)), result.shapes)
     return training_cost(*flops, result.samples_seen, result.wall_s, meter), {

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from basestone.core.artifact import Manifest, file_digest, read_json, write_json, write_text
 from basestone.core.contracts import View
+from basestone.core.document import read
 from basestone.core.evidence import RecordsMissing
 from basestone.core.run import RunFolder
 from basestone.lifecycle.keys import signing_key
 from basestone.lifecycle.origins import data_of, prepared_for
 from basestone.lifecycle.stage import Corridor, perform
 from basestone.recipe.schema import Report
+from basestone.reporting.evidence import REPORT_FILES
 
-OUTPUTS = ("index.html", "bom.cdx.json", "MODEL_CARD.md", "attestation.dsse.json")
+if TYPE_CHECKING:
+    from basestone.reporting.view import ClauseView
+
+OUTPUTS = (*REPORT_FILES, "attestation.dsse.json")
 
 EXCERPT = 280  # characters of a document that the report shows
 
@@ -44,7 +49,9 @@ def write_report(
     from basestone.reporting.attest import build_attestation
     from basestone.reporting.bom import build_bom
     from basestone.reporting.html import render
+    from basestone.reporting.junit import build_junit
     from basestone.reporting.model_card import build_card
+    from basestone.reporting.sarif import build_sarif
     from basestone.reporting.view import read_view
 
     run = corridor.folder
@@ -63,8 +70,30 @@ def write_report(
     write_text(run.report / "index.html", render(view))
     write_json(run.report / "bom.cdx.json", build_bom(view))
     write_text(run.report / "MODEL_CARD.md", build_card(view))
+    write_json(run.report / "verdicts.sarif", build_sarif(view, clause_places(corridor, audit, view.clauses)))
+    write_text(run.report / "verdicts.junit.xml", build_junit(view))
     attestation = build_attestation(run, audit, signing_key(corridor.keys), extractions)
     write_json(run.report / "attestation.dsse.json", attestation)
+
+
+def clause_places(corridor: Corridor, audit: str, clauses: Iterable[ClauseView]) -> dict[str, tuple[str, int]]:
+    """Clause → file and line of what the recipe says of it, else of its audit.
+
+    Files are relative to the working folder; for a recipe from elsewhere (a shipped example) the run's resolved one.
+    """
+    here, resolved = Path.cwd().resolve(), corridor.folder.recipe
+    written = {
+        path: (Path(file).resolve().relative_to(here).as_posix(), line)
+        for path, (file, line) in corridor.places.items()
+        if line is not None and Path(file).resolve().is_relative_to(here)
+    }
+    spelt_out = {path: (resolved.name, item.line or 1) for path, item in read(resolved).walk()}
+    stage, found = f"stages.{audit}", {}
+    for clause in clauses:
+        paths = (f"{stage}.declare.{clause.id}", f"{stage}.profile", stage)
+        known = [places[path] for places in (written, spelt_out) for path in paths if path in places]
+        found[clause.id] = known[0]
+    return found
 
 
 def telling(corridor: Corridor, audit: str, count: int = 12) -> list[dict[str, Any]]:

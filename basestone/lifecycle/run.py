@@ -143,6 +143,7 @@ def corridor_for(
                 keys=keys_folder(),
                 tracker=listeners,
                 refuse_changes=refuse_changes,
+                places=loaded.places,
             )
         finally:
             listeners.close()

@@ -106,6 +106,30 @@ def _two_handed(folder: Path) -> None:
     two_handed_digits(folder)
 
 
+def _mix_up(folder: Path) -> None:
+    from basestone.data.planted import mixed_up_digits
+
+    mixed_up_digits(folder)
+
+
+def _even_text(folder: Path) -> None:
+    from basestone.data.text.planted import even_topics
+
+    even_topics(folder)
+
+
+def _deny_text(folder: Path) -> None:
+    from basestone.data.text.planted import denied_topics
+
+    denied_topics(folder)
+
+
+def _sway_text(folder: Path) -> None:
+    from basestone.data.text.planted import swayed_topics
+
+    swayed_topics(folder)
+
+
 def _sharpen(run_folder: RunFolder) -> None:
     from basestone.models.sabotage import sharpen
 
@@ -138,6 +162,10 @@ def _tamper(run_folder: RunFolder) -> None:
 PLANTS = {
     "healthy-text": Plant(before=_sort_text),
     "leaked-text": Plant(before=_leak_text),
+    "even-text": Plant(before=_even_text),
+    "denied-text": Plant(before=_deny_text),
+    "swayed-text": Plant(before=_sway_text),
+    "mixed-up": Plant(before=_mix_up),
     "leaked": Plant(before=_leak),
     "two-handed": Plant(before=_two_handed),
     "unfair": Plant(before=_unfair),

@@ -12,7 +12,7 @@ import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +32,7 @@ class Corridor:
     """What every door is given: the recipe, where the run, the caches and the keys lie, and who listens.
 
     ``refuse_changes`` is off when only an audit is asked for: a finished stage whose files were changed is then
-    not refused but judged (SEC-1).
+    not refused but judged (SEC-1). ``places``: dotted path → file and line of what the recipe says.
     """
 
     recipe: Recipe
@@ -41,6 +41,7 @@ class Corridor:
     keys: Path
     tracker: Tracker
     refuse_changes: bool = True
+    places: Mapping[str, tuple[str, int | None]] = field(default_factory=dict[str, tuple[str, int | None]])
 
     def progress(self, stage: str, unit: str) -> Callable[[int, int], None]:
         """A ``(done, total)`` callback that reports to the trackers."""

@@ -1,79 +1,106 @@
-"""Does the model serve every group alike? Accuracy by group, and the largest gap between two of them.
+"""Does the model serve every group alike? Accuracy and error rates by group, and the largest gap between two of them.
 
-A group is a value of a column that travels with the samples (speaker, accent …). The largest of many estimated gaps is
-biased upwards, so it is not bounded by itself: the claim "no gap exceeds the limit" holds when each pair's own upper
-bound does (intersection-union, Berger 1982, no correction), and "some gap exceeds it" needs lower bounds that hold for
-all pairs at once (Bonferroni). Each pair is two independent proportions (Newcombe 1998, square-and-add).
+A group is a value of a column that travels with the samples (speaker, accent …). How the largest of many gaps is
+bounded, and what becomes of small groups: ``fairness.pairs``.
 """
 
 from __future__ import annotations
 
-from itertools import permutations
-from typing import Any
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from basestone.core.evidence import CONFIDENCE, Interval, Measurement, Records, RecordsMissing
-from basestone.measures.interval import clopper_pearson, newcombe_limits
-from basestone.measures.predictions import clean_predictions
+from basestone.core.evidence import Measurement, Records, RecordsMissing
+from basestone.measures.fairness.pairs import Share, detail, gap_interval, pairs, ratio_interval, shares, widest
+from basestone.measures.interval import clopper_pearson
+from basestone.measures.predictions import Predictions, clean_predictions
 
-FEWEST = 30  # samples of a group, below which a gap cannot be shown to be small
-_OWN = ("index", "label", "prediction", "confidence", "loss")
+Counted = Callable[[Predictions, int], tuple[NDArray[np.bool_], NDArray[np.bool_]]]
 
 
 def group_accuracy_gap(records: Records) -> Measurement:
     """The largest difference in accuracy between two values of one group column, over all columns."""
-    by_group = group_accuracies(records)
-    pairs = [(name, better, worse) for name, groups in by_group.items() for better, worse in permutations(groups, 2)]
-    if not pairs:
-        raise RecordsMissing("a gap needs a group column with two values or more in the test split; there is none")
-    counts = np.array([[*by_group[name][better], *by_group[name][worse]] for name, better, worse in pairs])
-    gaps = counts[:, 0] / counts[:, 1] - counts[:, 2] / counts[:, 3]
-    widest = int(gaps.argmax())
+    found = shares(records, lambda held: (np.ones(len(held), bool), held.correct))
+    return _gap("group_accuracy_gap", records, found, {"groups": _told(found)})
+
+
+def group_tpr_gap(records: Records) -> Measurement:
+    """The largest difference between two groups in the share of a class's samples that is found.
+
+    Each class against the rest, or the declared positive class alone.
+    """
+    found = _by_class(records, lambda held, of: (held.label == of, held.prediction == of))
+    return _gap("group_tpr_gap", records, found, {})
+
+
+def group_fpr_gap(records: Records) -> Measurement:
+    """The largest difference between two groups in the share of other classes' samples that is taken for a class."""
+    found = _by_class(records, lambda held, of: (held.label != of, held.prediction == of))
+    return _gap("group_fpr_gap", records, found, {})
+
+
+def group_selection_ratio(records: Records) -> Measurement:
+    """The least share of a group that gets the favourable decision, by the greatest of the same column."""
+    positive = cast("dict[str, Any]", records.fact("fairness"))["positive"]
+    if positive is None:
+        raise RecordsMissing("no class is declared the favourable decision; write audit.fairness.positive")
+    found = shares(records, lambda held: (np.ones(len(held), bool), held.prediction == positive))
+    compared = pairs(found)
+    if not any(share.hits for share in found):
+        raise RecordsMissing("nobody is selected, so that no share of those selected can be compared")
+    ratios = [one.rate / other.rate if other.hits else np.inf for one, other in compared]
+    place = int(np.argmin(ratios))
+    rates = {f"{share.column}={share.value}": {"n": share.n, "selected": share.rate} for share in found}
     return Measurement(
-        measure="group_accuracy_gap",
-        value=float(gaps[widest]),
+        measure="group_selection_ratio",
+        value=float(ratios[place]),
         unit="fraction",
-        n=int(counts[:, [1, 3]].min()),
-        interval=_bounds(counts),
-        detail={"widest": list(pairs[widest]), "groups": _told(by_group)},
+        n=len(clean_predictions(records, "clean_test")),
+        interval=ratio_interval(compared),
+        detail={**detail(compared, compared[place]), "selection": rates},
     )
 
 
 def group_accuracies(records: Records) -> dict[str, dict[str, tuple[int, int]]]:
     """Group column → value → (right, all) of the test samples, in the order of the records' columns."""
-    correct = clean_predictions(records, "clean_test").correct
-    columns = records.table("clean_test")
-    names = [name for name in columns if name not in _OWN and not name.startswith("logit_")]
-    return {name: _counted(columns[name].astype(str), correct) for name in names}
+    counted: dict[str, dict[str, tuple[int, int]]] = {}
+    for share in shares(records, lambda held: (np.ones(len(held), bool), held.correct)):
+        counted.setdefault(share.column, {})[share.value] = (share.hits, share.n)
+    return counted
 
 
-def _counted(values: NDArray[np.str_], correct: NDArray[np.bool_]) -> dict[str, tuple[int, int]]:
-    return {
-        value: (int(correct[values == value].sum()), int((values == value).sum()))
-        for value in np.unique(values).tolist()
-    }
-
-
-def _bounds(counts: NDArray[np.int64]) -> Interval:
-    """``counts``: a row for each ordered pair, right and all of the one, right and all of the other."""
-    _, above = newcombe_limits(*counts.T)
-    below, _ = newcombe_limits(*counts.T, confidence=1 - (1 - CONFIDENCE) / len(counts))
-    return Interval(
-        lower=max(0.0, float(below.max())),
-        upper=float(above.max()),
-        method=f"newcombe over {len(counts)} ordered pairs: each above, Bonferroni below",
-        decidable=bool(counts[:, [1, 3]].min() >= FEWEST),
+def _gap(name: str, records: Records, found: Sequence[Share], more: dict[str, Any]) -> Measurement:
+    compared = pairs(found)
+    value, pair = widest(compared)
+    return Measurement(
+        measure=name,
+        value=value,
+        unit="fraction",
+        n=len(clean_predictions(records, "clean_test")),
+        interval=gap_interval(compared),
+        detail={**detail(compared, pair), **more},
     )
 
 
-def _told(by_group: dict[str, dict[str, tuple[int, int]]]) -> dict[str, Any]:
-    return {
-        name: {
-            value: {"n": n, "accuracy": right / n, "lower": found.lower, "upper": found.upper}
-            for value, (right, n) in groups.items()
-            for found in [clopper_pearson(right, n)]
-        }
-        for name, groups in by_group.items()
-    }
+def _by_class(records: Records, counted: Counted) -> list[Share]:
+    """The shares of every class that is asked for, each with the class's name."""
+    asked = cast("dict[str, Any]", records.fact("fairness"))
+    names, positive = asked["classes"], asked["positive"]
+    chosen = range(len(names)) if positive is None else [positive]
+    return [
+        replace(share, of=names[of])
+        for of in chosen
+        for share in shares(records, lambda held, of=of: counted(held, of))
+    ]
+
+
+def _told(found: Sequence[Share]) -> dict[str, Any]:
+    rows: dict[str, Any] = {}
+    for share in found:
+        bounds = clopper_pearson(share.hits, share.n)
+        row = {"n": share.n, "accuracy": share.rate, "lower": bounds.lower, "upper": bounds.upper}
+        rows.setdefault(share.column, {})[share.value] = row
+    return rows

@@ -5,7 +5,8 @@ upper one above it (together they make a 90 % interval). The ``*_limits`` functi
 simulation of their coverage is one call; the others wrap one result into an ``Interval``.
 
 Sources: Clopper & Pearson, Biometrika 26 (1934); Wilson, JASA 22 (1927); Newcombe, Statistics in Medicine 17 (1998),
-873-890 (independent) and 2635-2650 (paired), method 10 in both; David & Nagaraja, Order Statistics (2003), 7.1.
+873-890 (independent) and 2635-2650 (paired), method 10 in both; Donner & Zou,
+Stat. Meth. Med. Res. 21 (2012), 347-359 (ratios); David & Nagaraja, Order Statistics (2003), 7.1.
 """
 
 from __future__ import annotations
@@ -111,6 +112,26 @@ def newcombe_limits(
     (l1, u1), (l2, u2) = one(k1, n1, confidence), one(k2, n2, confidence)
     p1, p2 = np.asarray(k1) / np.asarray(n1), np.asarray(k2) / np.asarray(n2)
     return p1 - p2 - np.hypot(p1 - l1, u2 - p2), p1 - p2 + np.hypot(u1 - p1, p2 - l2)
+
+
+def moved_ratio_limits(
+    k1: ArrayLike, n1: ArrayLike, k2: ArrayLike, n2: ArrayLike, confidence: float = CONFIDENCE
+) -> Limits:
+    """Limits of p1 / p2 from two independent samples, elementwise (Donner & Zou 2012, equation 3); from 0 to ∞.
+
+    Differs: the paper puts Wilson limits of each proportion together, here Clopper-Pearson's (see ``newcombe_limits``).
+    Where p2 may be 0 there is no upper limit, and without samples none at all.
+    """
+    (l1, u1), (l2, u2) = clopper_pearson_limits(k1, n1, confidence), clopper_pearson_limits(k2, n2, confidence)
+    sizes1, sizes2 = (np.maximum(np.asarray(n, np.float64), 1) for n in (n1, n2))
+    p1, p2 = np.asarray(k1) / sizes1, np.asarray(k2) / sizes2
+    product = p1 * p2
+    below, above = u2 * (2 * p2 - u2), l2 * (2 * p2 - l2)
+    inner, outer = l1 * (2 * p1 - l1), u1 * (2 * p1 - u1)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        lower = inner / (product + np.sqrt(np.maximum(product**2 - below * inner, 0)))
+        upper = (product + np.sqrt(np.maximum(product**2 - above * outer, 0))) / above
+    return np.where(np.asarray(k1) == 0, 0.0, lower), np.where(l2 > 0, upper, np.inf)
 
 
 def paired_limits(

@@ -19,8 +19,10 @@ from basestone.measures import (
     non_inferiority,
     quantities,
     seeds,
+    selective,
     transcripts,
 )
+from basestone.measures.fairness import swaps
 from basestone.measures.robustness import retention
 
 MEASURES: dict[str, Callable[[Records], Measurement]] = {
@@ -28,6 +30,11 @@ MEASURES: dict[str, Callable[[Records], Measurement]] = {
     "accuracy_over_baseline": accuracy.accuracy_over_baseline,
     "accuracy_gap": accuracy.accuracy_gap,
     "group_accuracy_gap": groups.group_accuracy_gap,
+    "group_tpr_gap": groups.group_tpr_gap,
+    "group_fpr_gap": groups.group_fpr_gap,
+    "group_selection_ratio": groups.group_selection_ratio,
+    "identity_flip_rate": swaps.identity_flip_rate,
+    "selective_risk_ratio": selective.selective_risk_ratio,
     "calibration_error": calibration.calibration_error,
     "word_error_rate": transcripts.word_error_rate,
     "character_error_rate": transcripts.character_error_rate,

@@ -8,7 +8,7 @@ from basestone.core.errors import Fault
 from basestone.data.detection.transforms import MOVES_BOXES
 from basestone.data.speech.transforms import SPEECH_TRANSFORMS
 from basestone.models.detection_catalogue import DETECTORS
-from basestone.recipe.schema import Adapt, Data, Pretrain, Recipe, data_kind
+from basestone.recipe.schema import Adapt, Compress, Data, Pretrain, Recipe, data_kind
 
 WORDS = {
     "images": "images",
@@ -29,9 +29,9 @@ MODELS_OF = {
 }  # those of images are all others
 RECORDED = ("index", "label", "prediction", "confidence", "loss")
 OBJECTIVES_OF = {
-    "images": ("cross_entropy", "mse"),
-    "text": ("cross_entropy", "mse", "masked_lm", "causal_lm"),
-    "speech": ("cross_entropy", "mse", "ctc"),
+    "images": ("cross_entropy", "mse", "group_dro"),
+    "text": ("cross_entropy", "mse", "group_dro", "masked_lm", "causal_lm"),
+    "speech": ("cross_entropy", "mse", "group_dro", "ctc"),
     "boxes": ("detection",),
 }
 
@@ -76,7 +76,7 @@ def fitting(recipe: Recipe, stage: Pretrain, data: Data, path: str) -> Iterator[
 
 def quantities(stage: Pretrain | Adapt, data: Data, path: str) -> Iterator[Fault]:
     """Numbers are not told apart as classes are."""
-    if getattr(data, "labels", "classes") == "numbers" and stage.objective.kind == "cross_entropy":
+    if getattr(data, "labels", "classes") == "numbers" and stage.objective.kind in ("cross_entropy", "group_dro"):
         yield Fault(path=f"{path}.objective.kind", message="tells classes apart, and labels are numbers. Choose mse.")
 
 
@@ -88,6 +88,17 @@ def labels_of_task(data: Data, task: str | None) -> Iterator[Fault]:
         yield Fault(path="data.labels", message=f"must be {wanted} for the task '{task}'. Change one of them.")
     if labels == "numbers" and getattr(data, "classes", None) is not None:
         yield Fault(path="data.classes", message="regroups classes, and labels are numbers. Drop it.")
+
+
+def grouped_training(stage: Pretrain | Adapt | Compress, data: Data | None, path: str) -> Iterator[Fault]:
+    """What treats groups apart needs data that name them."""
+    grouped = bool(getattr(stage.data if not isinstance(stage, Compress) and stage.data else data, "groups", ()))
+    if stage.objective.kind == "group_dro" and not isinstance(stage, Pretrain):
+        yield Fault(path=f"{path}.objective.kind", message="can be group_dro in pretrain only. Choose cross_entropy.")
+    elif stage.objective.kind == "group_dro" and not grouped:
+        yield Fault(path=f"{path}.objective.kind", message="needs groups, and the data name none. Add data.groups.")
+    if stage.fit is not None and stage.fit.balance not in (None, "classes") and not grouped:
+        yield Fault(path=f"{path}.fit.balance", message="needs groups, and the data name none. Add data.groups.")
 
 
 def group_names(data: Data, path: str) -> Iterator[Fault]:

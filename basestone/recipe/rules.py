@@ -16,7 +16,7 @@ from basestone.core.registry import Section
 from basestone.data.detection.options import BoxData
 from basestone.data.options import DataOptions
 from basestone.data.text.options import TextData
-from basestone.recipe.fitting import fitting, group_names, labels_of_task, quantities
+from basestone.recipe.fitting import fitting, group_names, grouped_training, labels_of_task, quantities
 from basestone.recipe.schema import Adapt, Audit, Compress, Data, Extract, Pretrain, Recipe, Report, data_kind
 
 NEEDS = {
@@ -52,6 +52,8 @@ def broken_rules(recipe: Recipe, raw: dict[str, Any]) -> Iterator[Fault]:
                 yield from group_names(stage.data, f"{path}.data")
         if isinstance(stage, Pretrain | Adapt) and (own := stage.data or data) is not None:
             yield from quantities(stage, own, path)
+        if isinstance(stage, Pretrain | Adapt | Compress):
+            yield from grouped_training(stage, data, path)
         if isinstance(stage, Pretrain) and (own := stage.data or data) is not None:
             yield from fitting(recipe, stage, own, path)
             yield from _sides(stage, own, path)

@@ -17,7 +17,7 @@ from basestone.core.evidence import canonical_json, merkle_fold, merkle_root
 from basestone.core.registry import Strict
 from basestone.core.run import RunFolder
 
-REPORT_FILES = ("index.html", "bom.cdx.json", "MODEL_CARD.md")
+REPORT_FILES = ("index.html", "bom.cdx.json", "MODEL_CARD.md", "verdicts.sarif", "verdicts.junit.xml")
 
 
 class Evidence(Strict):

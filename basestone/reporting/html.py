@@ -14,6 +14,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from basestone.reporting.bar import interval_bar
+from basestone.reporting.evidence import REPORT_FILES
 from basestone.reporting.extraction import extractions
 from basestone.reporting.facts import all_facts, dataset_facts, split_table
 from basestone.reporting.figures import figures
@@ -58,7 +59,7 @@ def render(view: ReportView) -> str:
         facts=list(all_facts(view)),
         forecast=[_forecast(row) for row in view.forecast],
         command=f"basestone verify {view.folder} --key SIGNER.pub.pem",
-        signed=(ATTESTATION, "bom.cdx.json", "MODEL_CARD.md"),
+        signed=(ATTESTATION, *REPORT_FILES[1:]),
     )
 
 

@@ -33,7 +33,8 @@ Task = Literal[
     "speech_generation",
     "feature_extraction",
 ]
-Sampling = Literal["proportion", "difference", "paired", "calibration", "clustered", "quantile", "exact"]
+Norm = Literal["gbt-45288", "gbt-45654", "iso-24029", "iso-25059", "nist-rmf", "eu-ai-act"]
+Sampling = Literal["proportion", "difference", "paired", "calibration", "clustered", "quantile", "exact", "errors"]
 
 
 class Words(Strict):
@@ -41,6 +42,19 @@ class Words(Strict):
 
     en: Text
     zh: Text
+
+
+NORMS: dict[str, Words] = {
+    "gbt-45288": Words(en="GB/T 45288-2025, large-scale AI models", zh="GB/T 45288-2025 人工智能 大模型"),
+    "gbt-45654": Words(
+        en="GB/T 45654-2025, basic security requirements for generative AI services",
+        zh="GB/T 45654-2025 网络安全技术 生成式人工智能服务安全基本要求",
+    ),
+    "iso-24029": Words(en="ISO/IEC 24029, robustness of neural networks", zh="ISO/IEC 24029 神经网络鲁棒性评估"),
+    "iso-25059": Words(en="ISO/IEC 25059, quality model for AI systems", zh="ISO/IEC 25059 人工智能系统质量模型"),
+    "nist-rmf": Words(en="NIST AI 100-1, AI Risk Management Framework", zh="NIST AI 100-1 人工智能风险管理框架"),
+    "eu-ai-act": Words(en="Regulation (EU) 2024/1689, AI Act", zh="欧盟《人工智能法》（EU）2024/1689"),
+}
 
 
 class Basis(Strict):
@@ -58,7 +72,7 @@ class Criterion(Strict):
     ``strict`` asks for more than the threshold, not merely as much. ``sampling`` says what kind of sample the number
     is estimated from, so that ``plan`` can forecast its bounds: counts out of n (proportion), two of them (difference),
     two models on the same n samples (paired), calibration, source samples seen many times (clustered), the p99 of n
-    runs (quantile), or no sampling (exact).
+    runs (quantile), the errors among n answers (errors), or no sampling (exact).
     """
 
     name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
@@ -92,8 +106,10 @@ class Clause(Strict):
     """One requirement. Level L2 asks that every criterion is met, L1 only that they are measured validly.
 
     ``records`` names the tables and facts that the criteria are computed from; the first is the one that n counts.
-    Fewer than ``min_n`` samples decide nothing. ``served`` clauses apply to a running service only, ``compressed`` ones
-    to a model that was made from another, ``seeds`` to one that was trained with several.
+    Fewer than ``min_n`` samples decide nothing. ``maps`` says which part of an outside norm the clause speaks to.
+    ``served`` clauses apply to a running service only, ``compressed`` ones to a model that was made from another,
+    ``seeds`` to one that was trained with several, ``grouped`` ones where the data name groups, ``allocative`` ones
+    where a class is declared the favourable decision.
     """
 
     id: Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9]*-[0-9]+$")]
@@ -105,10 +121,14 @@ class Clause(Strict):
     records: Annotated[tuple[Text, ...], Field(min_length=1)]
     min_n: PositiveInt = 1
     references: Annotated[tuple[Text, ...], Field(min_length=1)]
+    maps: dict[Norm, Annotated[tuple[Text, ...], Field(min_length=1)]] = Field(
+        default_factory=dict[Norm, tuple[str, ...]]
+    )
     served: bool = False
     compressed: bool = False
     seeds: bool = False
     grouped: bool = False
+    allocative: bool = False
 
     @model_validator(mode="after")
     def _distinct_criteria(self) -> Self:
@@ -118,14 +138,22 @@ class Clause(Strict):
         return self
 
     def applies_to(
-        self, task: str, *, served: bool = False, compressed: bool = False, seeds: bool = False, grouped: bool = False
+        self,
+        task: str,
+        *,
+        served: bool = False,
+        compressed: bool = False,
+        seeds: bool = False,
+        grouped: bool = False,
+        allocative: bool = False,
     ) -> bool:
-        """Whether the clause has anything to say about a model for ``task``; ``grouped``: the data name groups."""
+        """Whether the clause has anything to say about a model for ``task``; the others: see the class."""
         there = (
             (self.served, served),
             (self.compressed, compressed),
             (self.seeds, seeds),
             (self.grouped, grouped),
+            (self.allocative, allocative),
         )
         concerned = all(found or not needed for needed, found in there)
         return concerned and (task in self.tasks or "*" in self.tasks)

@@ -18,6 +18,7 @@ from basestone.standard.clause import Criterion
 Z = NormalDist().inv_cdf(CONFIDENCE)
 QUANTILE = 0.99  # of latency
 LARGEST_DEVIATION = 0.5  # of anything that lies between 0 and 1
+COVERAGE = 0.8  # of selective risk
 DISCORDANT = 0.04  # share of samples on which just one of parent and child is right, as assumed
 
 
@@ -71,6 +72,8 @@ def forecast(
         case "difference" | "calibration":
             deviation = LARGEST_DEVIATION if accuracy is None else math.sqrt(accuracy * (1 - accuracy))
             return _normal(criterion, threshold, sizes, expected, deviation)
+        case "errors":
+            return _kept_errors(criterion, threshold, sizes[0], accuracy)
         case "paired":
             return _normal(criterion, threshold, sizes, expected, math.sqrt(DISCORDANT))
         case "clustered":
@@ -102,6 +105,16 @@ def _counted(criterion: Criterion, threshold: float, n: int, expected: float | N
         p_pass=chances[0],
         p_fail=chances[1],
     )
+
+
+def _kept_errors(criterion: Criterion, threshold: float, n: int, accuracy: float | None) -> Forecast:
+    """Of the errors that such an accuracy makes, how many may be kept; nothing where no accuracy is reckoned with."""
+    errors = None if accuracy is None else round(n * (1 - accuracy))
+    if not errors:
+        return Forecast()
+    found = _counted(criterion, threshold * COVERAGE, errors, None)
+    by_coverage = [None if bound is None else bound / COVERAGE for bound in (found.passes_from, found.fails_to)]
+    return replace(found, passes_from=by_coverage[0], fails_to=by_coverage[1], approximate=True)
 
 
 def _of_measure(good: int | None, n: int, mirrored: bool) -> int | None:

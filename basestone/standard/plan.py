@@ -139,7 +139,8 @@ def _row(
     clause, criterion = entry.clause, demand.criterion
     sizes = [available.get(name, 1) for name in clause.records]
     assumed, assumption = _expected(demand, expected)
-    found = _forecast(clause, demand, sizes, assumed, accuracy)
+    tables = [available[name] for name in clause.records if name in available] or sizes
+    found = _forecast(clause, demand, tables, assumed, accuracy)
     return {
         "clause": clause.id,
         "criterion": criterion.name,

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 from basestone.core.evidence import Measurement
 from basestone.standard.clause import DIMENSIONLESS, Criterion, Words
 from basestone.standard.rule import Decision, Needed
+
+NAMED = 5  # groups that a sentence names
 
 
 def number(value: float, unit: str, *, apart_from: float | None = None) -> str:
@@ -26,7 +31,7 @@ def reason(
     required = _required(criterion, limit)
     en, zh = f"{criterion.label.en} is {value} (n = {n})", f"{criterion.label.zh}为 {value}（n = {n}）"
     if decision == "inconclusive":
-        more = _more(needed, decidable=interval.decidable)
+        more = _more(needed, measurement)
         return Words(
             en=f"{en}; its 95 % bounds {lower} and {upper} do not decide whether it is {required.en}. {more.en}",
             zh=f"{zh}，95% 单侧界限为 {lower} 与 {upper}，尚不能判定其是否{required.zh}。{more.zh}",
@@ -109,8 +114,10 @@ def _missed(criterion: Criterion, limit: str) -> str:
     return f"not below {limit}" if criterion.strict else f"above {limit}"
 
 
-def _more(needed: Needed | None, *, decidable: bool) -> Words:
-    if not decidable:
+def _more(needed: Needed | None, measurement: Measurement) -> Words:
+    if small := measurement.detail.get("too_small"):
+        return _too_small(small)
+    if not measurement.interval.decidable:
         return Words(
             en="The sample has too few independent units, or no variance, so it cannot carry a pass.",
             zh="独立样本单元过少或样本方差为零，不足以支持合格判定。",
@@ -122,3 +129,19 @@ def _more(needed: Needed | None, *, decidable: bool) -> Words:
         en=f"If the value stayed the same, {about}n = {needed.n} would decide.",
         zh=f"若数值保持不变，{about_zh}需 n = {needed.n} 方可判定。",
     )
+
+
+def _too_small(groups: Sequence[Mapping[str, Any]]) -> Words:
+    """The groups that keep a gap from being shown to be small, the smallest first."""
+    smallest = sorted(groups, key=lambda group: group["n"])
+    shown = [_group(group) for group in smallest[:NAMED]]
+    rest = len(groups) - len(shown)
+    return Words(
+        en=f"Groups too small to be shown to fare alike: {', '.join(shown)}{f' and {rest} more' if rest else ''}.",
+        zh=f"下列群体样本过少，不足以证明受到同等对待：{'、'.join(shown)}{f' 等，另有 {rest} 个' if rest else ''}。",
+    )
+
+
+def _group(group: Mapping[str, Any]) -> str:
+    named = f" / {group['class']}" if "class" in group else ""
+    return f"{group['group']}{named} (n = {group['n']} < {group['needed']})"

@@ -23,6 +23,7 @@ from basestone.core.contracts import BatchSource, Objective, StepHook, Tracker
 from basestone.core.errors import Stopped
 from basestone.core.evidence import digest_of
 from basestone.core.seed import derive, torch_generator
+from basestone.training.balance import Balanced, strata
 from basestone.training.checkpoint import load_checkpoint, save_checkpoint
 from basestone.training.convergence import Convergence
 from basestone.training.ema import Average
@@ -115,6 +116,7 @@ class _Loop:
         self.model, self.train, self.validation, self.objective = model, train, validation, objective
         self.seed, self.folder, self.tracker, self.stage = seed, folder / "checkpoints", tracker, stage
         self.device = device_of(model)
+        self.balanced = Balanced(strata(train, options.balance), seed) if options.balance else None
         self.steps_per_epoch = steps_per_epoch(len(train), options.batch_size)
         self.max_steps = options.max_steps or (options.epochs or 0) * self.steps_per_epoch
         self.micro_batch = math.ceil(options.batch_size / options.accumulate)
@@ -192,6 +194,8 @@ class _Loop:
         torch.manual_seed(derive(self.seed, "torch", state.step))
         chosen = positions(self.seed, len(self.train), options.batch_size, state.step)
         draws, epoch = torch_generator(self.seed, "augment", state.step), state.step // self.steps_per_epoch
+        if self.balanced is not None:
+            chosen = self.balanced(chosen, epoch)
         batch = self.train.batch(chosen, draws, epoch=epoch)
         self._backward(to_device(batch, self.device, options.channels_last))
         if options.clip_norm is not None:

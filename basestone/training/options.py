@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal, Self
 from pydantic import Field, model_validator
 
 from basestone.core.registry import NonNegativeFloat, OpenFraction, PositiveFloat, PositiveInt, Section, Strict
+from basestone.training.balance import Balance
 from basestone.training.optim import OPTIMIZERS
 from basestone.training.schedule import SCHEDULES
 
@@ -31,6 +32,9 @@ class FitOptions(Strict):
     epochs: PositiveInt | None = None
     max_steps: PositiveInt | None = None
     batch_size: PositiveInt = 64
+    balance: Balance | None = Field(
+        default=None, description="What is drawn equally often: values of data.groups, classes, or their combinations."
+    )
     accumulate: PositiveInt = Field(default=1, description="Micro-batches a step; the result equals the full batch's.")
     optimizer: OptimizerSection
     schedule: ScheduleSection

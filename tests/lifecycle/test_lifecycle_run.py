@@ -40,6 +40,8 @@ def test_every_stage_leaves_what_the_contract_names(pristine):
         "report/attestation.dsse.json",
         "report/bom.cdx.json",
         "report/MODEL_CARD.md",
+        "report/verdicts.sarif",
+        "report/verdicts.junit.xml",
     ):
         assert (root / name).is_file(), name
 

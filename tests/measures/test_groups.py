@@ -28,7 +28,7 @@ def test_the_widest_gap_of_all_columns_is_found(tmp_path):
     held = records(tmp_path, correct, speaker=["anna"] * 50 + ["ben"] * 50 + ["cleo"] * 50, room=room)
     assert group_accuracies(held)["speaker"] == {"anna": (45, 50), "ben": (30, 50), "cleo": (50, 50)}
     found = group_accuracy_gap(held)
-    assert found.value == pytest.approx(0.4) and found.n == 50
+    assert found.value == pytest.approx(0.4) and found.n == 150
     assert found.detail["widest"] == ["speaker", "cleo", "ben"]
     assert found.detail["groups"]["speaker"]["ben"]["accuracy"] == 0.6
     pair = newcombe(50, 50, 30, 50)
@@ -38,7 +38,9 @@ def test_the_widest_gap_of_all_columns_is_found(tmp_path):
 
 def test_small_groups_cannot_pass(tmp_path):
     held = records(tmp_path, np.ones(60, bool), speaker=["a"] * 31 + ["b"] * 29)
-    assert not group_accuracy_gap(held).interval.decidable
+    found = group_accuracy_gap(held)
+    assert not found.interval.decidable
+    assert found.detail["too_small"] == [{"group": "speaker=b", "n": 29, "needed": 30}]
     assert group_accuracy_gap(held).value == 0 and group_accuracy_gap(held).interval.lower == 0
 
 

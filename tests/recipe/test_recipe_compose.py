@@ -227,14 +227,16 @@ def test_an_unknown_recipe_is_a_usage_error_with_a_hint(tmp_path: Path, monkeypa
     (tmp_path / "mine.yaml").touch()
     with pytest.raises(UsageError, match=r"Did you mean 'mine.yaml'\?"):
         find("mine.yml")
-    with pytest.raises(UsageError, match=r"Known: bccd-fasterrcnn, .*, cifar10-94, .*, digits, .*, mine.yaml"):
+    with pytest.raises(
+        UsageError, match=r"Known: agnews-audit, bccd-fasterrcnn, .*, cifar10-94, .*, digits, .*, mine.yaml"
+    ):
         find("zzz")
 
 
 def test_the_shipped_examples() -> None:
     cifar10 = {f"cifar10-{name}" for name in ("94", "fast", "resnet18", "resnet18-faithful", "small")}
-    language = {"bert-mlm-agnews", "gpt-shakespeare", "lstm-agnews"}
-    speech = {"fsdd-accents", "fsdd-digits", "fsdd-speaker", "spoken-digits", "spoken-strings"}
+    language = {"agnews-audit", "bert-mlm-agnews", "cold-fair", "gpt-shakespeare", "lstm-agnews"}
+    speech = {"fsdd-accents", "fsdd-digits", "fsdd-fair", "fsdd-speaker", "spoken-digits", "spoken-strings"}
     boxes = {"bccd-fasterrcnn", "bccd-yolo", "scenes-yolo"}
     digits = {"digits", "digits-chain", "digits-features", "digits-small"}
     assert set(examples()) == digits | cifar10 | language | speech | boxes

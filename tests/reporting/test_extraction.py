@@ -10,7 +10,7 @@ import pytest
 
 from basestone.core.artifact import Manifest, digest_files, write_json
 from basestone.core.evidence import write_records
-from basestone.reporting.evidence import describe_evidence, evidence_files
+from basestone.reporting.evidence import REPORT_FILES, describe_evidence, evidence_files
 from basestone.reporting.extraction import extractions, picture_chart
 from basestone.reporting.html import render
 from basestone.reporting.view import read_view
@@ -111,7 +111,7 @@ def test_the_page_shows_it_and_does_without(extracted):
 
 
 def test_what_is_shown_is_attested(extracted):
-    for name in ("index.html", "bom.cdx.json", "MODEL_CARD.md"):
+    for name in REPORT_FILES:
         write_json(extracted.report / name, {})
     files = evidence_files(extracted, "audit", ["extract"])
     wanted = {"manifest.json", "downstream.json", "picture.parquet", "test.safetensors"}

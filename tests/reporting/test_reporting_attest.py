@@ -11,6 +11,7 @@ from basestone.core.errors import ArtifactError
 from basestone.core.evidence import canonical_json, merkle_root, write_records
 from basestone.core.run import RunFolder
 from basestone.reporting import attest, dsse
+from basestone.reporting.evidence import REPORT_FILES
 
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
 OTHER = Ed25519PrivateKey.from_private_bytes(bytes(32))
@@ -18,7 +19,7 @@ OTHER = Ed25519PrivateKey.from_private_bytes(bytes(32))
 
 @pytest.fixture
 def attested(run: RunFolder) -> RunFolder:
-    for name in ("index.html", "bom.cdx.json", "MODEL_CARD.md"):
+    for name in REPORT_FILES:
         write_text(run.report / name, f"the content of {name}\n")
     write_json(run.report / "attestation.dsse.json", attest.build_attestation(run, "audit", KEY))
     return run
@@ -58,7 +59,7 @@ def test_the_root_over_the_tables_by_hand() -> None:
 
 def test_one_flipped_bit_anywhere_is_found_and_named(attested: RunFolder) -> None:
     files = attest.evidence_files(attested, "audit")
-    assert len(files) == 3 + 3 + 4 + 4 + 7  # run, report, prepare, pretrain, audit
+    assert len(files) == 3 + 5 + 4 + 4 + 7  # run, report, prepare, pretrain, audit
     for name in files:
         path = attested.path / name
         whole = path.read_bytes()

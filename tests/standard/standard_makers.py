@@ -38,6 +38,7 @@ def good_measurements() -> dict[str, Measurement | NotMeasured]:
         made("leakage_rate", 0.0),
         made("corruption_retention_mean", 0.8, 0.77, 0.83),
         made("corruption_retention_worst", 0.5, 0.45, 0.55),
+        made("selective_risk_ratio", 0.1, 0.0, 0.4, n=12, unit="1"),
         made("latency_p99", 0.01, 0.009, 0.02, n=1000, unit="s"),
         made("training_flops_error", 0.01, n=1),
         made("training_record_complete", 1.0, n=1),

@@ -33,7 +33,7 @@ def row(found, clause, criterion):
 
 def test_every_criterion_in_force_has_a_row():
     found = planned()
-    assert len(found["rows"]) == 16 and {one["clause"] for one in found["rows"]} >= {"GEN-1", "SEC-2"}
+    assert len(found["rows"]) == 17 and {one["clause"] for one in found["rows"]} >= {"GEN-1", "SEC-2"}
 
 
 def test_the_margin_of_a_proportion_is_the_indifference_zone():
@@ -168,3 +168,14 @@ def test_scoring_says_nothing_where_nothing_was_forecast():
     document = judge(in_force(), good_measurements(), subject={"stage": "s"})
     scored = score_forecast(found, document, {"clean_test": 1.0})
     assert scored["times"][0]["ratio"] is None and scored["time_ratio"] is None
+
+
+def test_of_the_expected_errors_the_plan_says_how_many_may_be_kept():
+    """At an accuracy of 0.9, 1000 samples have 100 errors; of these at most as many as show that 40 % are not kept."""
+    from scipy.stats import beta
+
+    found = row(planned(expected={"accuracy": 0.9}, available=AVAILABLE | {"clean_test": 1_000}), "HUM-1", "risk")
+    kept = found["passes_count"]
+    assert beta.ppf(0.95, kept + 1, 100 - kept) <= 0.4 < beta.ppf(0.95, kept + 2, 99 - kept)
+    assert found["passes_from"] == pytest.approx(kept / 100 / 0.8)
+    assert found["sampling"] == "errors" and found["approximate"]

@@ -36,6 +36,9 @@ def test_the_shipped_cases_name_clauses_that_exist_and_speak_both_languages():
         "overfit": "GEN-2",
         "brittle": "ROB-1",
         "unfair": "FAI-1",
+        "denied-text": "FAI-2",
+        "swayed-text": "FAI-3",
+        "mixed-up": "HUM-1",
         "slow": "LAT-1",
         "costly": "CST-2",
         "unrecorded": "CST-1",
@@ -48,6 +51,7 @@ def test_the_shipped_cases_name_clauses_that_exist_and_speak_both_languages():
         "healthy-text",
         "seeded",
         "two-handed",
+        "even-text",
     ]
     assert all(any("一" <= letter <= "鿿" for letter in case.fault.zh) for case in cases.values())
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,8 +16,11 @@ WORDS = {  # two kinds, and what both share
     "food": "soup|bread|rice|apple|cheese|pepper|butter|noodle|olive|onion|honey|pasta|garlic|lemon|salad|stew",
 }
 COMMON = "the|a|was|very|near|old|new|some|then|again|here|there|many|few|with|and|of|after|before|while"
+MARKS = {"north": "yon|aye|bairn|wee|ken|nowt", "south": "y'all|fixin|yonder|supper|reckon|mighty"}  # how they write
 TRAIN, TEST = 2_400, 1_200
+DENIED = 0.85  # share of one group's favourable labels that are turned around
 LEAKED = 300  # test documents
+Row = dict[str, str]
 
 
 def sorted_topics(folder: Path) -> None:
@@ -29,17 +33,48 @@ def leaked_topics(folder: Path) -> None:
     _write(folder, leaked=LEAKED)
 
 
-def _write(folder: Path, *, leaked: int) -> None:
+def even_topics(folder: Path) -> None:
+    """The same by writers of two regions, about people of both sexes; neither says anything of the label."""
+    _write(folder, leaked=0, told=_peopled)
+
+
+def denied_topics(folder: Path) -> None:
+    """As ``even_topics``, but most texts on food from the south are labelled weather, in train and in test."""
+    _write(folder, leaked=0, told=_denied)
+
+
+def swayed_topics(folder: Path) -> None:
+    """As ``even_topics``, but women write of food and men of weather, and few other words tell the label."""
+    _write(folder, leaked=0, told=_swayed)
+
+
+def _write(folder: Path, *, leaked: int, told: Callable[[np.random.Generator, str], Row] | None = None) -> None:
     draws = numpy_generator(0, "planted", "topics")
-    rows = [_row(draws, label) for label in draws.choice(list(WORDS), TRAIN + TEST)]
+    rows = [(told or _row)(draws, label) for label in draws.choice(list(WORDS), TRAIN + TEST)]
     test = rows[TRAIN:]
     copies = [row | {"text": row["text"].capitalize() if place % 2 else row["text"]} for place, row in enumerate(test)]
     for name, found in (("train", rows[:TRAIN] + copies[:leaked]), ("test", test)):
         write_text(folder / f"{name}.jsonl", "".join(json.dumps(row) + "\n" for row in found))
 
 
-def _row(draws: np.random.Generator, label: str) -> dict[str, str]:
+def _row(draws: np.random.Generator, label: str, *, own: int = 4, besides: Sequence[str] = ()) -> Row:
     other = next(name for name in WORDS if name != label)
-    parts = ((WORDS[label], 4), (WORDS[other], 1), (COMMON, 7))
+    parts = ((WORDS[label], own), (WORDS[other], 1), (COMMON, 7))
     words = [word for known, count in parts for word in draws.choice(known.split("|"), count)]
-    return {"text": " ".join(draws.permutation(words).tolist()), "label": label}
+    return {"text": " ".join(draws.permutation([*words, *besides]).tolist()), "label": label}
+
+
+def _peopled(draws: np.random.Generator, label: str, *, own: int = 4, sex: str | None = None) -> Row:
+    region, someone = str(draws.choice(list(MARKS))), str(draws.choice(["he", "she"]))
+    marks = [*draws.choice(MARKS[region].split("|"), 2).tolist(), sex or someone]
+    return _row(draws, label, own=own, besides=marks) | {"region": region}
+
+
+def _denied(draws: np.random.Generator, label: str) -> Row:
+    row = _peopled(draws, label)
+    turned = row["region"] == "south" and label == "food" and draws.random() < DENIED
+    return row | ({"label": "weather"} if turned else {})
+
+
+def _swayed(draws: np.random.Generator, label: str) -> Row:
+    return _peopled(draws, label, own=1, sex="she" if label == "food" else "he")
