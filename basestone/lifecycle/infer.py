@@ -1,85 +1,97 @@
-"""Infer: the child process that runs a served model. Speaks ``serving.frames``; torch only where nothing else runs it.
+"""Infer: the program that runs a served model; torch only where nothing else runs it.
 
-``python -m basestone.lifecycle.infer``: the first frame names the run and the stage, every further one holds a batch.
+``python -m basestone.lifecycle.infer HANDLE``: a nursery (``serving.nursery``) on the socket of that number.
 """
 
 from __future__ import annotations
 
 import os
-import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from basestone.core.artifact import read_json
 from basestone.core.spec import read_spec
+from basestone.lifecycle.threads import pin_threads
 from basestone.serving.feeding import SIZES, example, normalised, padded
+from basestone.serving.nursery import tend
+
+if TYPE_CHECKING:
+    from torch import nn
 
 Predict = Callable[[NDArray[Any]], NDArray[np.float32]]
 
 
-def main() -> None:
-    """Loads what the first frame asks for, warms it up, then answers every further frame until the pipe closes."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the server decides when this process ends
-    answers, sys.stdout = os.fdopen(os.dup(1), "wb"), sys.stderr  # what a library prints must not look like an answer
-    os.dup2(2, 1)
-    from basestone.lifecycle.threads import pin_threads
-    from basestone.serving.frames import packed, read
+def prepare(request: Mapping[str, Any]) -> nn.Module | None:
+    """Imports what will run the model; where that is PyTorch, also restores it, on one thread so that none is left."""
+    variant = _variant(_folder(request))
+    if variant["file"] is None:
+        return _restored(_folder(request))
+    if variant["backend"] == "openvino":
+        from basestone.compression.engines import quiet_openvino
 
-    pin_threads()
-    predict: Predict | None = None
-    while (frame := read(sys.stdin.buffer)) is not None:
-        header, batch = frame
-        try:
-            if batch is None:
-                predict, described = load(
-                    Path(header["run"]), header["stage"], header["precision"], header["max_batch"]
-                )
-                answer = packed(described)
-            else:
-                assert predict is not None
-                answer = packed({}, predict(batch))
-        except Exception as error:  # whatever a runtime raises is for the server to tell
-            answer = packed({"error": f"{type(error).__name__}: {next(iter(str(error).splitlines()), '')}"})
-        answers.write(answer)
-        answers.flush()
+        quiet_openvino()
+    else:
+        import_module("onnxruntime")
+    return None
 
 
-def load(run: Path, stage: str, precision: str, max_batch: int) -> tuple[Predict, dict[str, Any]]:
-    """The stage's model behind one call, raw samples in and logits out; and what runs it."""
-    folder = run / "stages" / stage
+def load(request: Mapping[str, Any], model: nn.Module | None) -> tuple[Predict, dict[str, Any]]:
+    """The stage's model behind one call, raw samples in and logits out, warm; and what runs it."""
+    folder, variant = _folder(request), _variant(_folder(request))
     spec = read_spec(read_json(folder / "model.json")["spec"])
-    runtime = read_json(folder / "runtime.json") if (folder / "runtime.json").exists() else {"file": None}
     threads = int(os.environ["OMP_NUM_THREADS"])
-    if runtime["file"] is None:
-        predictor, name = _by_torch(run, stage, precision)
+    if model is not None:
+        predictor, name = _by_torch(model, request["precision"], threads)
     else:
         from basestone.compression.engines import Variant, load_file
 
-        variant = Variant(**runtime)
-        predictor, name = load_file(variant, folder, threads), variant.name
+        found = Variant(**variant)
+        predictor, name = load_file(found, folder, threads), found.name
 
     def predict(batch: NDArray[Any]) -> NDArray[np.float32]:
-        filled = padded(normalised(batch, spec), runtime["file"] is not None)
+        filled = padded(normalised(batch, spec), model is None)
         return predictor(filled)[: len(batch)]
 
-    for size in [size for size in SIZES if size <= max_batch]:
+    for size in [size for size in SIZES if size <= request["max_batch"]]:
         predict(example(spec, size))
     return predict, {"runtime": name, "torch": "torch" in sys.modules}
 
 
-def _by_torch(run: Path, stage: str, precision: Any) -> tuple[Any, str]:
-    from basestone.compression.runtime import torch_predictor
+def _folder(request: Mapping[str, Any]) -> Path:
+    return Path(request["run"]) / "stages" / request["stage"]
+
+
+def _variant(folder: Path) -> dict[str, Any]:
+    """The way of running it that a compression chose; without one, PyTorch."""
+    path = folder / "runtime.json"
+    return read_json(path) if path.exists() else {"backend": "eager", "file": None}
+
+
+def _restored(folder: Path) -> nn.Module:
+    import torch
+
     from basestone.core.run import RunFolder
     from basestone.lifecycle.restore import restore
 
-    model, _ = restore(RunFolder(run), stage)
+    torch.set_num_threads(1)
+    return restore(RunFolder(folder.parent.parent), folder.name)[0]
+
+
+def _by_torch(model: nn.Module, precision: Any, threads: int) -> tuple[Any, str]:
+    import torch
+
+    from basestone.compression.runtime import torch_predictor
+
+    torch.set_num_threads(threads)
     return torch_predictor(model, precision, compiled=False), f"eager-{precision}"
 
 
 if __name__ == "__main__":
-    main()
+    pin_threads()
+    tend(int(sys.argv[1]), prepare, load)

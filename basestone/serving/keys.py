@@ -1,7 +1,7 @@
 """Bearer keys: who may ask, review and stop. Only salted hashes are stored; a key is shown once, when it is made.
 
-A key is ``bst_ID_SECRET``; the secret has 256 random bits, so that a fast hash with a salt of its own suffices (there is
-nothing to guess that a slow one would protect). The file is JSON, mode 0600.
+A key is ``bst_ID_SECRET``; the secret has 256 random bits, so that a fast hash with a salt of its own suffices (there
+is nothing to guess that a slow one would protect). The file is JSON, mode 0600.
 """
 
 from __future__ import annotations

@@ -42,12 +42,13 @@ class Refusal(Exception):
 
 @dataclass(frozen=True, kw_only=True)
 class Tensor:
-    """One named input: numbers as an array, or ``BYTES`` as a list of byte strings."""
+    """One named input: numbers as an array, or ``BYTES`` as a list of byte strings; ``written``: as text, in JSON."""
 
     name: str
     datatype: str
     shape: tuple[int, ...]
     data: NDArray[Any] | list[bytes]
+    written: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,7 +120,7 @@ def _tensor(item: dict[str, Any], where: str, raw: bytes, offset: int) -> tuple[
     size = parameters.get("binary_data_size")
     if size is None:
         data = _from_json(item.get("data"), str(datatype), dims, count, where)
-        return Tensor(name=name, datatype=str(datatype), shape=dims, data=data), offset
+        return Tensor(name=name, datatype=str(datatype), shape=dims, data=data, written=True), offset
     if not isinstance(size, int) or isinstance(size, bool) or not 0 <= size <= len(raw) - offset:
         raise Refusal(400, f"{where}: binary_data_size must be at most the {len(raw) - offset} bytes left; got {size}.")
     data = _from_bytes(raw[offset : offset + size], str(datatype), dims, count, where)

@@ -35,7 +35,7 @@ CREATE TABLE IF NOT EXISTS override (
 
 @dataclass(frozen=True, kw_only=True)
 class Doubtful:
-    """A sample for people: ``media`` is its MIME type, ``input`` its bytes, ``digest`` SHA-256 of what the model saw."""
+    """A sample for people: ``media`` is its MIME type, ``input`` its bytes, ``digest`` that of what the model saw."""
 
     id: str
     request: str
@@ -84,8 +84,10 @@ class ReviewQueue:
                 row = self.log.add("ticket", _logged(ticket))
                 db.execute(
                     "INSERT INTO ticket VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                    [ticket.id, row.seq, row.at, ticket.request, ticket.digest, ticket.media, ticket.input]
-                    + [ticket.prediction, ticket.confidence, json.dumps(ticket.reasons)],
+                    [
+                        *(ticket.id, row.seq, row.at, ticket.request, ticket.digest, ticket.media, ticket.input),
+                        *(ticket.prediction, ticket.confidence, json.dumps(ticket.reasons)),
+                    ],
                 )
 
     def decide(self, ticket: str, reviewer: str, label: str, note: str = "") -> Case:
@@ -151,7 +153,7 @@ class ReviewQueue:
 
     def faults(self, anchors: Sequence[Mapping[str, Any]] = ()) -> list[str]:
         """What is wrong with the log's chain, and every table row that is not as the log has it."""
-        return chain_faults(self.log.rows(), anchors) + [*self._table_faults()]
+        return [*chain_faults(self.log.rows(), anchors), *self._table_faults()]
 
     def _table_faults(self) -> Iterable[str]:
         logged = {(row.kind, row.seq): row for row in self.log.rows()}
