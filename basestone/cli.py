@@ -8,11 +8,13 @@ from __future__ import annotations
 import json
 import sys
 import traceback
-from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from basestone.cli_output import print_result as _print
+from basestone.cli_serving import add_serving
 
 if TYPE_CHECKING:
     from basestone.lifecycle.run import Run
@@ -153,63 +155,6 @@ def verify(
 
 
 @app.command()
-def serve(
-    run_path: RunPath,
-    host: Annotated[
-        str, typer.Option(help="The address to listen on; others than this machine need --keys.")
-    ] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="0 takes a free one.")] = 8080,
-    grpc_port: Annotated[int | None, typer.Option(help="Speak gRPC too, on this port.")] = None,
-    name: Annotated[str | None, typer.Option(help="What the model is called; default the recipe's name.")] = None,
-    allow_unproven: Annotated[
-        str | None, typer.Option("--allow-unproven", metavar="REASON", help="Serve what the gate refuses, and say why.")
-    ] = None,
-    keys: Annotated[Path | None, typer.Option(help="Who may ask: a file of 'keys token'.")] = None,
-    key: Annotated[Path | None, typer.Option(help="The public key you trust (PEM); default your own.")] = None,
-    state: Annotated[Path | None, typer.Option(help="Folder of log, queue and switch; default RUN/serving.")] = None,
-    alpha: Annotated[
-        float, typer.Option(help="Share of requests that may be answered wrongly without a person.")
-    ] = 0.01,
-    epsilon: Annotated[float, typer.Option(help="Share of ordinary samples that may be taken for foreign.")] = 0.01,
-    max_batch: Annotated[int, typer.Option(min=1, max=64, help="Samples that the model sees at once.")] = 32,
-    longest_wait_s: Annotated[float, typer.Option(help="Beyond this wait the answer is 429.")] = 1.0,
-    max_body: Annotated[int, typer.Option(help="Bytes of a request.")] = 32_000_000,
-    max_age_days: Annotated[int, typer.Option(help="Days for which verdicts hold.")] = 365,
-    tls_cert: Annotated[Path | None, typer.Option(help="Certificate chain (PEM).")] = None,
-    tls_key: Annotated[Path | None, typer.Option(help="Its private key (PEM).")] = None,
-    write_manifests: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Instead of serving, write a Dockerfile and KServe's manifest.")
-    ] = None,
-) -> None:
-    """Let a run's model answer over the network (Open Inference Protocol v2), if its signed report allows it."""
-    from basestone.lifecycle.serve import Options, serve, write_deployment
-
-    options = Options(
-        host=host,
-        port=port,
-        grpc_port=grpc_port,
-        name=name,
-        state=state,
-        keys=keys,
-        key=key,
-        unproven=allow_unproven,
-        max_age_days=max_age_days,
-        alpha=alpha,
-        epsilon=epsilon,
-        max_batch=max_batch,
-        longest_wait_s=longest_wait_s,
-        max_body=max_body,
-        tls_cert=tls_cert,
-        tls_key=tls_key,
-    )
-    if write_manifests is not None:
-        for path in write_deployment(run_path, options, write_manifests):
-            typer.echo(str(path))
-        return
-    serve(run_path, options, lambda line: typer.echo(line, err=True))
-
-
-@app.command()
 def compare(first: RunPath, second: RunPath, json_: Json = False) -> None:
     """Put two runs side by side, with paired intervals."""
     from basestone.lifecycle.compare import compare as side_by_side
@@ -314,31 +259,7 @@ def keys_new(name: Annotated[str, typer.Option(help="The key's name.")] = "bases
     )
 
 
-@keys_app.command("token")
-def keys_token(
-    name: Annotated[str, typer.Argument(help="Whose key it is.")],
-    file: Annotated[Path, typer.Option(help="Where its hash is kept; give it to 'serve --keys'.")],
-    role: Annotated[
-        str, typer.Option(help="client, reviewer or operator; each may what those before it may.")
-    ] = "client",
-    json_: Json = False,
-) -> None:
-    """Make a bearer key for a served model. It is shown once; only its salted hash is kept."""
-    from basestone.serving.keys import new_token
-
-    made = {"name": name, "role": role, "token": new_token(file, name, role), "file": str(file)}  # pyright: ignore[reportArgumentType]
-    _print(made, json_, lambda made, _: made["token"])
-
-
-def _print(value: Any, as_json: bool, show: Callable[[Any, int], Any] | None) -> None:
-    """JSON when asked for; else what ``show`` makes of the value and the terminal's width."""
-    if as_json or show is None:
-        typer.echo(json.dumps(value, ensure_ascii=False, indent=1))
-        return
-    from rich.console import Console
-
-    console = Console()
-    console.print(show(value, console.width))
+add_serving(app, keys_app)
 
 
 def main() -> None:
