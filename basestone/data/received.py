@@ -76,6 +76,10 @@ class Images:
         try:
             with Image.open(io.BytesIO(item)) as opened:
                 width, height = opened.size
+        except Image.DecompressionBombError as error:
+            raise DataError(
+                f"{name} must have at most {MAX_PIXELS:,} pixels; it claims more than 178 million."
+            ) from error
         except Exception as error:  # decoders raise almost anything on damaged bytes
             raise DataError(
                 f"{name} must be an image that can be decoded, and is not ({type(error).__name__})."

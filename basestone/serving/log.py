@@ -1,9 +1,7 @@
 """The service's log: append-only, and each row bound to the one before it, so that no row changes unnoticed.
 
-A row's hash is SHA-256 over its number, time, kind, body and the hash of the row before (Haber & Stornetta 1991, J.
-Cryptology 3). A changed row no longer has its hash, a removed or re-ordered one breaks the chain. Whoever can write the
-file could make a whole new chain; therefore the last hash is signed from time to time (``anchors.jsonl``), which also
-finds rows that were cut off the end.
+The chain is that of ``core.chain``. Whoever can write the file could make a whole new one; therefore the last hash is
+signed from time to time (``anchors.jsonl``), which also finds rows that were cut off the end.
 
 SQLite in WAL mode: a committed row survives ``kill -9`` of any process. Several processes may append. ``body`` is
 canonical JSON. Nothing is ever deleted here; triggers refuse it.
@@ -11,20 +9,17 @@ canonical JSON. Nothing is ever deleted here; triggers refuse it.
 
 from __future__ import annotations
 
-import hashlib
-import json
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from basestone.core.chain import GENESIS, Row, row_hash
 from basestone.core.errors import ArtifactError
 from basestone.core.evidence import canonical_json
 
-GENESIS = "0" * 64
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS log (
   seq INTEGER PRIMARY KEY, at TEXT NOT NULL, kind TEXT NOT NULL, body TEXT NOT NULL,
@@ -34,50 +29,6 @@ CREATE TRIGGER IF NOT EXISTS log_is_never_changed BEFORE UPDATE ON log
 CREATE TRIGGER IF NOT EXISTS log_is_never_cut BEFORE DELETE ON log
   BEGIN SELECT RAISE(ABORT, 'the log is append-only'); END;
 """
-
-
-@dataclass(frozen=True, kw_only=True)
-class Row:
-    """One row as it is stored."""
-
-    seq: int
-    at: str
-    kind: str
-    body: str
-    previous: str
-    hash: str
-
-    @property
-    def content(self) -> dict[str, Any]:
-        """The body as JSON."""
-        return json.loads(self.body)
-
-
-def row_hash(seq: int, at: str, kind: str, body: str, previous: str) -> str:
-    """SHA-256 (hex) of a row's content and of the hash before it."""
-    return hashlib.sha256(canonical_json([seq, at, kind, body, previous])).hexdigest()
-
-
-def chain_faults(rows: Iterable[Row], anchors: Sequence[Mapping[str, Any]] = ()) -> list[str]:
-    """Everything that is wrong with a log, in words; empty for an intact one.
-
-    ``anchors``: signed heads, each with ``seq`` and ``hash``, whose signatures the caller has checked.
-    """
-    faults, previous, expected = list[str](), GENESIS, 1
-    hashes: dict[int, str] = {}
-    for row in rows:
-        if row.seq != expected:
-            faults.append(f"row {expected} must follow row {expected - 1} and row {row.seq} does: rows are missing")
-        if row.previous != previous:
-            faults.append(f"row {row.seq} must continue the row before it and does not: removed or re-ordered rows")
-        if row.hash != row_hash(row.seq, row.at, row.kind, row.body, row.previous):
-            faults.append(f"row {row.seq} was changed after it had been written")
-        previous, expected, hashes[row.seq] = row.hash, row.seq + 1, row.hash
-    for anchor in anchors:
-        if hashes.get(anchor["seq"]) != anchor["hash"]:
-            found = "is another one" if anchor["seq"] in hashes else "is gone"
-            faults.append(f"row {anchor['seq']} was signed as it was then, and now {found}")
-    return faults
 
 
 class Log:

@@ -123,7 +123,7 @@ def _tensor(item: dict[str, Any], where: str, raw: bytes, offset: int) -> tuple[
         return Tensor(name=name, datatype=str(datatype), shape=dims, data=data, written=True), offset
     if not isinstance(size, int) or isinstance(size, bool) or not 0 <= size <= len(raw) - offset:
         raise Refusal(400, f"{where}: binary_data_size must be at most the {len(raw) - offset} bytes left; got {size}.")
-    data = _from_bytes(raw[offset : offset + size], str(datatype), dims, count, where)
+    data = from_bytes(raw[offset : offset + size], str(datatype), dims, count, where)
     return Tensor(name=name, datatype=str(datatype), shape=dims, data=data), offset + size
 
 
@@ -183,9 +183,10 @@ def _plain_bytes(item: Any, where: str) -> bytes:
         raise Refusal(400, f"{where}.data must hold valid Unicode text.") from error
 
 
-def _from_bytes(
+def from_bytes(
     held: bytes, datatype: str, shape: tuple[int, ...], count: int, where: str
 ) -> NDArray[Any] | list[bytes]:
+    """A raw tensor: numbers little-endian in C order, ``BYTES`` each behind its length in four bytes."""
     if datatype == "BYTES":
         strings = _length_prefixed(held, where)
         if len(strings) != count:

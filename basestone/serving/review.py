@@ -15,9 +15,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from basestone.core.chain import chain_faults
 from basestone.core.errors import UsageError, did_you_mean
 from basestone.serving.agreement import krippendorff_alpha
-from basestone.serving.log import Log, chain_faults
+from basestone.serving.log import Log
 
 REVIEWERS = 2
 SCHEMA = """

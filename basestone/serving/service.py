@@ -11,7 +11,7 @@ import contextlib
 import hashlib
 import time
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -90,6 +90,11 @@ class Service:
         self._changed, self._looking = asyncio.Event(), asyncio.Lock()
         self._starting: Worker | None = None
         self._tasks: list[asyncio.Task[None]] = []
+        self._closing: list[Callable[[], Awaitable[object]]] = []
+
+    def on_close(self, work: Callable[[], Awaitable[object]]) -> None:
+        """``work`` is awaited before anything else when the service ends."""
+        self._closing.append(work)
 
     @property
     def ready(self) -> bool:
@@ -105,6 +110,8 @@ class Service:
 
     async def close(self) -> None:
         """Ends: the worker first, then what waits, then the log with its last row."""
+        for work in self._closing:
+            await work()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)

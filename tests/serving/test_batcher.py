@@ -102,7 +102,7 @@ def test_a_full_queue_says_when_to_come_again():
             await settle()
             assert batcher.depth == 3
             assert batcher.expected_wait_s == pytest.approx(1.5)  # three samples at half a second
-            with pytest.raises(Full, match="room in 1.5 s") as caught:
+            with pytest.raises(Full, match=r"room in 1\.5 s") as caught:
                 await batcher.submit(samples(10))
             assert caught.value.retry_after_s == pytest.approx(1.5)
             model.leave.set()

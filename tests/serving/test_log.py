@@ -6,8 +6,9 @@ import threading
 
 import pytest
 
+from basestone.core.chain import GENESIS, chain_faults, row_hash
 from basestone.core.errors import ArtifactError
-from basestone.serving.log import GENESIS, Log, chain_faults, row_hash
+from basestone.serving.log import Log
 
 
 @pytest.fixture

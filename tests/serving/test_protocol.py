@@ -92,14 +92,18 @@ def test_raw_tensors_that_lie_about_their_size_are_refused(made, message):
 
 def test_an_output_that_is_not_there_is_named():
     request = parse(json.dumps({**json.loads(body()), "outputs": [{"name": "nope"}]}).encode(), None)
-    with pytest.raises(Refusal, match="There is no output 'nope'. Known: y."):
+    with pytest.raises(Refusal, match=r"There is no output 'nope'\. Known: y\."):
         answer(request, "m", "1", {"y": np.zeros(1, np.float32)}, {})
 
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
-    lambda inner: st.lists(inner, max_size=4)
-    | st.dictionaries(st.sampled_from(["inputs", "name", "shape", "datatype", "data", "outputs", "parameters"]), inner),
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(
+            st.sampled_from(["inputs", "name", "shape", "datatype", "data", "outputs", "parameters"]), inner
+        )
+    ),
     max_leaves=20,
 )
 

@@ -115,7 +115,9 @@ import sys
 from basestone.serving.review import ReviewQueue
 queue = ReviewQueue(__import__("pathlib").Path(sys.argv[1]), ("cat", "dog"))
 for number in range(10_000):
-    queue.decide("one" if number % 2 else "two", f"person {number}", "cat" if number % 3 else "dog") if number < 2 else \\
+    if number < 2:
+        queue.decide(("two", "one")[number], f"person {number}", "dog")
+    else:
         queue.override(f"{number:064x}", "cat", "ann", "why not")
     print(number, flush=True)
 """

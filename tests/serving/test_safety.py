@@ -78,7 +78,9 @@ def test_p_values_by_hand():
 
 
 def test_too_few_samples_are_refused():
-    with pytest.raises(UsageError, match=r"Calibration at 0.01 needs at least 99 recorded test samples; the audit has 98"):
+    with pytest.raises(
+        UsageError, match=r"Calibration at 0.01 needs at least 99 recorded test samples; the audit has 98"
+    ):
         calibrate(table(*drawn(np.random.default_rng(0), 98)))
     assert calibrate(table(*drawn(np.random.default_rng(0), 99))).quantile < 1
 
