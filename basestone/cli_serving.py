@@ -17,7 +17,7 @@ review_app = typer.Typer(help="The cases that a served model left to people.", n
 
 def add_serving(app: typer.Typer, keys_app: typer.Typer) -> None:
     """Adds the verbs of this module to the program."""
-    for verb in (serve, stop):
+    for verb in (serve, stop, drill):
         app.command()(verb)
     app.add_typer(review_app, name="review")
     keys_app.command("token")(keys_token)
@@ -114,6 +114,34 @@ def keys_token(
 
     made = {"name": name, "role": role, "token": new_token(file, name, role), "file": str(file)}  # pyright: ignore[reportArgumentType]
     print_result(made, json_, lambda made, _: made["token"])
+
+
+def drill(
+    run_path: RunPath,
+    rate: Annotated[float, typer.Option(help="Requests a second that the service must bear.")] = 20.0,
+    requests: Annotated[int, typer.Option(help="How many of them; 2,995 can show an error rate of 0.1 %.")] = 3000,
+    times: Annotated[int, typer.Option(help="Each other drill; 59 can show 95 % with 95 % confidence.")] = 59,
+    deadline: Annotated[float, typer.Option(help="Of the 99th percentile under load, s.")] = 0.1,
+    json_: Json = False,
+) -> None:
+    """Serve a run, stop it, override it, overload it, and judge what people would have experienced."""
+    from basestone.lifecycle.drill import Plan
+    from basestone.lifecycle.drill import drill as door
+    from basestone.reporting.show import show_verdicts
+    from basestone.tracking.progress import ProgressTracker
+
+    plan = Plan(
+        stops=times,
+        overrides=times,
+        handovers=times,
+        paths=times,
+        requests=requests,
+        rate=rate,
+        declare={"LAT-2": {"p99": deadline}},
+    )
+    verdicts = door(run_path, plan, tracker=ProgressTracker())
+    print_result(verdicts, json_, show_verdicts)
+    raise typer.Exit(0 if verdicts["outcome"] == "met" else 1)
 
 
 @review_app.command("status")

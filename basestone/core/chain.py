@@ -1,7 +1,7 @@
 """Rows bound to one another by hashes, so that none is changed, removed or moved unnoticed.
 
-A row's hash is SHA-256 over its number, time, kind, body and the hash of the row before (Haber & Stornetta 1991, Journal
-of Cryptology 3). A changed row no longer has its hash; a removed or re-ordered one breaks the chain.
+A row's hash is SHA-256 over its number, time, kind, body and the hash of the row before (Haber & Stornetta 1991,
+Journal of Cryptology 3). A changed row no longer has its hash; a removed or re-ordered one breaks the chain.
 """
 
 from __future__ import annotations

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -102,7 +103,7 @@ def make_offer(run: RunFolder, found: Standing, options: Options) -> Offer:
         name=options.name or read_name(run),
         version=found.subject.digest[:12],
         labels=tuple(spec.class_names),
-        reader=reader_for(spec, run.stage(_prepared(run, found.subject)) / "tokenizer.json"),
+        reader=reader_for(spec, run.stage(prepared_of(run, found.subject)) / "tokenizer.json"),
         guard=guard,
         parameters=parameters,
         described={"stage": found.subject.stage, "digest": found.subject.digest, **parameters}
@@ -145,7 +146,7 @@ async def make_service(run: RunFolder, found: Standing, offer: Offer, post: Post
     request = {
         "run": str(run.path.resolve()),
         "stage": found.subject.stage,
-        "precision": _precision(run, found.audit),
+        "precision": precision_of(run, found.audit),
         "max_batch": options.max_batch,
     }
     nursery = Nursery([sys.executable, "-m", "basestone.lifecycle.infer"], request, post.folder / "worker.log")
@@ -170,8 +171,6 @@ def sign_head(head: dict[str, Any]) -> dict[str, Any]:
 
 def read_anchors(folder: Path) -> list[dict[str, Any]]:
     """The signed heads of a service's log; ArtifactError when a signature does not hold."""
-    import json
-
     from basestone.reporting.dsse import open_envelope
 
     path, trusted = folder / "anchors.jsonl", signing_key(keys_folder()).public_key()
@@ -185,12 +184,13 @@ def read_name(run: RunFolder) -> str:
     return owner.read_text() if owner.exists() else run.path.resolve().name
 
 
-def _prepared(run: RunFolder, subject: Manifest) -> str:
+def prepared_of(run: RunFolder, subject: Manifest) -> str:
+    """The stage that prepared the data of a model."""
     manifests = run.manifests()
     return next(name for name in subject.parents if name in manifests and manifests[name].kind == "prepare")
 
 
-def _precision(run: RunFolder, audit: str | None) -> str:
+def precision_of(run: RunFolder, audit: str | None) -> str:
     """The arithmetic in which it was judged."""
     return read(run.recipe).plain()["stages"][audit]["precision"] if audit else "fp32"
 
@@ -206,3 +206,15 @@ def write_deployment(run: Path, options: Options, folder: Path) -> list[Path]:
     words += ["--allow-unproven", options.unproven] if options.unproven else []
     name = options.name or read_name(RunFolder(run))
     return write(folder, name=name, version=found.subject.digest[:12], package=version(), arguments=words)
+
+
+def main() -> None:
+    """Serves as the JSON in the first argument says: ``run``, and what ``Options`` has."""
+    said: dict[str, Any] = json.loads(sys.argv[1])
+    paths = ("state", "keys", "key", "tls_cert", "tls_key")
+    words = {name: Path(value) if name in paths and value else value for name, value in said.items() if name != "run"}
+    serve(Path(said["run"]), Options(**words), lambda line: print(line, file=sys.stderr, flush=True))
+
+
+if __name__ == "__main__":
+    main()

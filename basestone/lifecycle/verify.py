@@ -5,10 +5,13 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from basestone.core.artifact import Manifest
 from basestone.core.run import RunFolder
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 
 @dataclass(frozen=True)
@@ -28,14 +31,23 @@ def verify(folder: Path, public_key: Path | None = None) -> list[Finding]:
     run = RunFolder(folder)
     key = load_public(public_key) if public_key else None
     findings = [Finding(found.what, found.ok, found.detail) for found in check_attestation(run, key)]
-    return findings + recompute(run)
+    return findings + signed_drills(run, key) + recompute(run)
+
+
+def signed_drills(run: RunFolder, key: Ed25519PublicKey | None) -> list[Finding]:
+    """Drills are no part of the report: each is signed on its own."""
+    from basestone.reporting.verification import check_files
+
+    drills = [stage for stage, manifest in run.manifests().items() if manifest.kind == "drill"]
+    found = {stage: check_files(run.stage(stage), key) for stage in drills}
+    return [Finding(f"signature of stages/{stage}", told["verified"], told["reason"]) for stage, told in found.items()]
 
 
 def recompute(run: RunFolder) -> list[Finding]:
     """Compares every audit's measurements and verdicts with those that follow from its records."""
     try:
         manifests = run.manifests()
-        audits = [stage for stage, manifest in manifests.items() if manifest.kind == "audit"]
+        audits = [stage for stage, manifest in manifests.items() if manifest.kind in ("audit", "drill")]
         return [finding for audit in audits for finding in _judge_again(run, audit, manifests)]
     except Exception as error:  # whatever a spoilt file makes its reader raise
         return [Finding("verdicts from their records", ok=False, detail=f"cannot be recomputed: {error}")]

@@ -22,7 +22,7 @@ GIVEN_UP_S = 60.0  # what a request counts that failed or got no answer
 def stop_share(records: Records) -> Measurement:
     """The share of stops after which inference had ceased within five seconds.
 
-    Ceased: no request that was in flight or came later was answered after ``seconds``, and the model's process was gone.
+    Ceased: no request, in flight or later, was answered after ``seconds``, and the model's process was gone.
     """
     table = _rows(records, "stops")
     ceased = (table["halted"] == 1) & (table["worker_gone"] == 1) & (table["seconds"] <= LIMIT_S)
@@ -44,7 +44,7 @@ def handover_share(records: Records) -> Measurement:
 
 
 def path_replay(records: Records) -> Measurement:
-    """The share of logged decisions whose path (prediction, reasons, outcome, label) is the same when it is replayed."""
+    """The share of logged decisions whose path (prediction, reasons, outcome, label) is the same when replayed."""
     table = _rows(records, "paths")
     return _share("path_replay", table["logged"].astype(str) == table["replayed"].astype(str))
 
