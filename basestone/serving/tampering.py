@@ -1,9 +1,12 @@
-"""Changes planted in copies of a log, to see whether they are found: a changed, a removed and a re-ordered row."""
+"""Changes planted in a log, to see whether they are found: a changed, a removed and a re-ordered row."""
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import replace
+from pathlib import Path
 
 from basestone.core.chain import Row, chain_faults
 
@@ -40,3 +43,10 @@ def plant(rows: Sequence[Row], times: int = 20) -> dict[str, list[object]]:
             for column, value in zip(found, (name, rows[place].seq, int(told)), strict=True):
                 found[column].append(value)
     return found
+
+
+def rewrite_row(path: Path, seq: int = 5) -> None:
+    """Rewrites one row of the log in ``path`` as somebody would who can write the file."""
+    with closing(sqlite3.connect(path)) as db, db:
+        db.execute("DROP TRIGGER log_is_never_changed")
+        db.execute("UPDATE log SET body = '{\"rewritten\":true}' WHERE seq = ?", [seq])
