@@ -143,10 +143,7 @@ async def _drills(
         await drill.back()
         half = samples[plan.overrides :]
         rng = np.random.default_rng(0)
-        strange, shown = subject.strange, subject.shown
-        await records.table(
-            "handovers", lambda tell: drills.drill_handovers(drill, strange, shown, plan.handovers, tell)
-        )
+        await records.table("handovers", lambda tell: drills.drill_handovers(drill, subject, plan.handovers, tell))
         await records.table("overrides", lambda tell: drills.drill_overrides(drill, samples, plan.overrides, tell))
         await records.table("paths", lambda tell: replayed_paths(drill, run, subject, half, state, plan.paths, tell))
         await records.table("load", lambda tell: drills.drill_load(drill, half, plan.requests, plan.rate, rng, tell))

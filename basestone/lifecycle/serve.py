@@ -22,9 +22,10 @@ from basestone.serving.safety import ALPHA, EPSILON
 
 if TYPE_CHECKING:
     from basestone.serving.access import Access
+    from basestone.serving.offer import Offer
     from basestone.serving.safety import Guard, Unguarded
     from basestone.serving.server import Post
-    from basestone.serving.service import Offer, Service
+    from basestone.serving.service import Service
 
 CLASSES = ("image_classification", "text_classification", "speech_classification")
 ANCHOR_TYPE = "https://basestone.dev/attestation/log-head/v1"
@@ -88,7 +89,7 @@ def serve(run: Path, options: Options, told: Callable[[str], object] = lambda li
 def make_offer(run: RunFolder, found: Standing, options: Options) -> Offer:
     """What is served: the model's labels, how its inputs are read, when it is doubtful, and what it stands on."""
     from basestone.data.received import reader_for
-    from basestone.serving.service import Offer
+    from basestone.serving.offer import Offer
 
     folder = run.stage(found.subject.stage)
     described = read_json(folder / "model.json")

@@ -109,12 +109,12 @@ class Servicer:
         try:
             answer = await self._infer(request, dict(context.invocation_metadata() or ()), context.time_remaining())
             status = 200
+            return answer
         except Refusal as refusal:
             status = refusal.status
             await context.abort(self._codes.get(refusal.status, self._internal), refusal.message)
         finally:
             self._service.metrics.requests.labels("grpc", str(status)).inc()
-        return answer
 
     async def _infer(self, request: Any, metadata: Mapping[str, Any], remaining_s: float | None) -> Any:
         service = self._service

@@ -217,10 +217,12 @@ def _wanted(listed: Any, parameters: Mapping[str, Any]) -> tuple[tuple[str, ...]
     if not isinstance(listed, list):
         raise Refusal(400, "'outputs' must be a list.")
     items = [_mapping(item, "each of 'outputs'") for item in cast("list[Any]", listed)]
-    names = [item.get("name") for item in items]
-    if not all(isinstance(name, str) for name in names):
+    if not all(isinstance(item.get("name"), str) for item in items):
         raise Refusal(400, "Each of 'outputs' must have a name.")
-    asked = {item["name"]: _mapping(item.get("parameters") or {}, "'parameters'").get("binary_data") for item in items}
+    names = [str(item["name"]) for item in items]
+    asked = {
+        str(item["name"]): _mapping(item.get("parameters") or {}, "'parameters'").get("binary_data") for item in items
+    }
     raw = {name for name, binary in asked.items() if binary is True or (binary is None and everything)}
     return tuple(names), frozenset(raw)
 

@@ -53,10 +53,10 @@ class Guard:
 
     def judge(self, logits: NDArray[np.float32]) -> Judged:
         """N×K logits to predictions, and to the reasons why some are not given."""
-        finite = np.isfinite(logits).all(1)
+        finite = np.all(np.isfinite(logits), axis=1)
         usable = np.where(finite[:, None], logits, 0)
         probabilities = softmax(usable)
-        size = (1 - probabilities <= self.quantile).sum(1)
+        size = np.sum(1 - probabilities <= self.quantile, axis=1)
         energies = energy(usable)
         foreign = self.p_values(energies) <= self.epsilon
         checks = (("not_finite", ~finite), ("several_classes", size > 1), ("no_class", size == 0), ("foreign", foreign))
@@ -92,7 +92,7 @@ class Unguarded:
 
     def judge(self, logits: NDArray[np.float32]) -> Judged:
         """Every finite output is given as an answer."""
-        finite = np.isfinite(logits).all(1)
+        finite = np.all(np.isfinite(logits), axis=1)
         usable = np.where(finite[:, None], logits, 0)
         return Judged(
             prediction=usable.argmax(1),

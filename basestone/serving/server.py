@@ -17,7 +17,8 @@ from basestone.core.artifact import write_json
 from basestone.core.errors import MissingExtra, UsageError
 from basestone.serving.access import Access
 from basestone.serving.log import now
-from basestone.serving.service import Offer, Service
+from basestone.serving.offer import Offer
+from basestone.serving.service import Service
 
 NOTICE = "server.json"
 LOCK = ".lock"

@@ -11,9 +11,8 @@ import contextlib
 import hashlib
 import time
 import uuid
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Protocol
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,47 +22,14 @@ from basestone.serving.batcher import Batcher, Expired, Full
 from basestone.serving.journal import Journal
 from basestone.serving.metrics import Metrics
 from basestone.serving.nursery import Nursery
+from basestone.serving.offer import Offer, Received
 from basestone.serving.protocol import InferRequest, Output, Refusal, Tensor, decoded_base64
 from basestone.serving.review import Doubtful
-from basestone.serving.safety import Guard, Judged, Unguarded
+from basestone.serving.safety import Judged
 from basestone.serving.stop import POLL_S, Stop, Switch
 from basestone.serving.worker import Worker, WorkerLost
 
 RESTART_S = 1.0  # after which a lost worker is started again, doubled each time up to a minute
-
-
-class Received(Protocol):
-    """A batch, and each sample as a person can look at it."""
-
-    batch: NDArray[Any]
-    media: str
-    original: Callable[[int], bytes]
-
-
-class Reader(Protocol):
-    """What a request's one input means. ``encoded``: byte strings that JSON must carry as base64."""
-
-    name: str
-    encoded: bool
-    datatypes: Sequence[str]
-    shape: Sequence[int]
-
-    def read(self, datatype: str, data: NDArray[Any] | Sequence[bytes], /) -> Any:
-        """A ``Received``; DataError when the samples cannot be used."""
-        ...
-
-
-@dataclass(frozen=True, kw_only=True)
-class Offer:
-    """What is served and on what standing. ``parameters`` go into every answer."""
-
-    name: str
-    version: str
-    labels: tuple[str, ...]
-    reader: Reader
-    guard: Guard | Unguarded
-    parameters: Mapping[str, Any]
-    described: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
 
 class Service:
