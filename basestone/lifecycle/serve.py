@@ -213,7 +213,9 @@ def main() -> None:
     """Serves as the JSON in the first argument says: ``run``, and what ``Options`` has."""
     said: dict[str, Any] = json.loads(sys.argv[1])
     paths = ("state", "keys", "key", "tls_cert", "tls_key")
-    words = {name: Path(value) if name in paths and value else value for name, value in said.items() if name != "run"}
+    words: dict[str, Any] = {
+        name: Path(value) if value and name in paths else value for name, value in said.items() if name != "run"
+    }
     serve(Path(said["run"]), Options(**words), lambda line: print(line, file=sys.stderr, flush=True))
 
 

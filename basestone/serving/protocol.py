@@ -220,9 +220,8 @@ def _wanted(listed: Any, parameters: Mapping[str, Any]) -> tuple[tuple[str, ...]
     if not all(isinstance(item.get("name"), str) for item in items):
         raise Refusal(400, "Each of 'outputs' must have a name.")
     names = [str(item["name"]) for item in items]
-    asked = {
-        str(item["name"]): _mapping(item.get("parameters") or {}, "'parameters'").get("binary_data") for item in items
-    }
+    said = [_mapping(item.get("parameters") or {}, "'parameters'").get("binary_data") for item in items]
+    asked = dict(zip(names, said, strict=True))
     raw = {name for name, binary in asked.items() if binary is True or (binary is None and everything)}
     return tuple(names), frozenset(raw)
 
