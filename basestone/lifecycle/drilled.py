@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,6 +25,7 @@ from basestone.lifecycle.standing import Standing
 if TYPE_CHECKING:
     from basestone.core.spec import DataSpec
     from basestone.serving.drills import Drill, Rows
+    from basestone.serving.worker import Worker
 
 PATH = ("digest", "prediction", "reasons", "outcome", "label")
 
@@ -137,10 +139,9 @@ def _path(batch: NDArray[Any], judged: Any, labels: Sequence[str]) -> dict[str, 
     return dict(zip(PATH, values, strict=True))
 
 
-def _fresh_worker(run: RunFolder, found: Standing, state: Path) -> Any:
+@asynccontextmanager
+async def _fresh_worker(run: RunFolder, found: Standing, state: Path) -> AsyncIterator[Worker]:
     """A worker of the drill's own, which shares nothing with the service's."""
-    from contextlib import asynccontextmanager
-
     from basestone.serving.nursery import Nursery
     from basestone.serving.worker import Worker
 
@@ -150,16 +151,11 @@ def _fresh_worker(run: RunFolder, found: Standing, state: Path) -> Any:
         "precision": precision_of(run, found.audit),
         "max_batch": 1,
     }
-
-    @asynccontextmanager
-    async def opened() -> Any:
-        nursery = Nursery([sys.executable, "-m", "basestone.lifecycle.infer"], request, state / "replay.log")
-        worker = Worker(nursery)
-        try:
-            await worker.start()
-            yield worker
-        finally:
-            await worker.halt()
-            nursery.close()
-
-    return opened()
+    nursery = Nursery([sys.executable, "-m", "basestone.lifecycle.infer"], request, state / "replay.log")
+    worker = Worker(nursery)
+    try:
+        await worker.start()
+        yield worker
+    finally:
+        await worker.halt()
+        nursery.close()

@@ -20,12 +20,27 @@ class Received(Protocol):
 
 
 class Reader(Protocol):
-    """What a request's one input means. ``encoded``: byte strings that JSON must carry as base64."""
+    """What a request's one input means."""
 
-    name: str
-    encoded: bool
-    datatypes: Sequence[str]
-    shape: Sequence[int]
+    @property
+    def name(self) -> str:
+        """The input's name."""
+        ...
+
+    @property
+    def encoded(self) -> bool:
+        """Whether JSON must carry byte strings as base64."""
+        ...
+
+    @property
+    def datatypes(self) -> Sequence[str]:
+        """What it takes, as the protocol calls it."""
+        ...
+
+    @property
+    def shape(self) -> Sequence[int]:
+        """Of one sample; −1 where it is free."""
+        ...
 
     def read(self, datatype: str, data: NDArray[Any] | Sequence[bytes], /) -> Any:
         """A ``Received``; DataError when the samples cannot be used."""
