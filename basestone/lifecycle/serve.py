@@ -94,8 +94,10 @@ def make_offer(run: RunFolder, found: Standing, options: Options) -> Offer:
     folder = run.stage(found.subject.stage)
     described = read_json(folder / "model.json")
     spec: DataSpec = read_spec(described["spec"])
-    if described["task"] not in CLASSES:
-        raise UsageError(f"What is served must answer classes, and this model is for {described['task']}.")
+    if described["task"] not in CLASSES or spec.head != "classes":
+        raise UsageError(
+            f"What is served must answer classes, and this model is for {described['task']} ({spec.head})."
+        )
     guard = make_guard(run, found.audit, options)
     parameters: dict[str, Any] = {"proven": not found.obstacles, "guard": guard.to_json()["kind"]}
     if found.obstacles:

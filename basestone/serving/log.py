@@ -91,6 +91,11 @@ class Log:
             yield Row(seq=row[0], at=row[1], kind=row[2], body=row[3], previous=row[4], hash=row[5])
 
     @property
+    def version(self) -> int:
+        """A number that changes when another connection has written to the file."""
+        return self.db.execute("PRAGMA data_version").fetchone()[0]
+
+    @property
     def head(self) -> dict[str, Any]:
         """``seq`` and ``hash`` of the last row; 0 and zeros of an empty log."""
         found = self.db.execute("SELECT seq, hash FROM log ORDER BY seq DESC LIMIT 1").fetchone() or (0, GENESIS)

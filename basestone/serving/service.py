@@ -72,7 +72,8 @@ class Service:
         self._overrides = await self.journal(lambda queue: queue.overrides())
         await self.journal(lambda queue: queue.log.append("started", dict(self.offer.described)))
         self.batcher.start()
-        self._tasks = [asyncio.create_task(self._watch_switch()), asyncio.create_task(self._keep_worker())]
+        duties = (self._watch_switch(), self._keep_worker(), self._follow_others())
+        self._tasks = [asyncio.create_task(duty) for duty in duties]
 
     async def close(self) -> None:
         """Ends: the worker first, then what waits, then the log with its last row."""
@@ -219,6 +220,14 @@ class Service:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._changed.wait(), POLL_S)
             self._changed.clear()
+
+    async def _follow_others(self) -> None:
+        """Takes over overrides that another process, such as the studio, wrote into the same queue."""
+        seen = None
+        while True:
+            if (version := await self.journal(lambda queue: queue.log.version)) != seen:
+                seen, self._overrides = version, await self.journal(lambda queue: queue.overrides())
+            await asyncio.sleep(POLL_S)
 
     def look(self) -> None:
         """Makes the service look at its switch now."""

@@ -261,6 +261,19 @@ def test_an_override_holds_for_the_same_sample_only(served, asked):
     assert refused.status_code == 409 and "There is no label 'cow'" in refused.json()["error"]
 
 
+def test_an_override_that_another_process_wrote_holds_too(served, pristine, asked):
+    folder, notice = served
+    sample = asked[0][5:6]
+    before = outputs(infer(notice, tensor(sample)))
+    wrong = "3" if before["label"][0] != "3" else "4"
+    with review_door.queue_of(pristine.folder.path, folder) as queue:
+        queue.override(before["digest"][0], wrong, "ann", "seen in the studio")
+    deadline = time.monotonic() + 30
+    while outputs(infer(notice, tensor(sample)))["label"][0] != wrong:
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
 def test_kill_9_of_the_worker_costs_no_more_than_a_moment(served, asked):
     folder, notice = served
     before = wait_ready(folder)["worker_pid"]
