@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -45,9 +45,8 @@ def answer(logits: NDArray[np.float32]) -> dict[str, Any]:
     return {"model_name": "model", "id": "1", "outputs": [data]}
 
 
-def asgi(run: str, port: int) -> None:
-    import uvicorn
-
+def bare_app(run: str) -> Callable[[Any, Any, Any], Awaitable[None]]:
+    """An ASGI function that reads a request, runs the model and answers; nothing else."""
     predict = predictor(run)
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
@@ -66,12 +65,18 @@ def asgi(run: str, port: int) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         await send({"type": "http.response.body", "body": body})
 
-    uvicorn.run(app, port=port, log_level="error", access_log=False)
+    return app
 
 
-def kserve(run: str, port: int) -> None:
-    sys.argv = sys.argv[:1]
-    from kserve import InferOutput, InferResponse, Model, ModelServer
+def asgi(run: str, port: int) -> None:
+    import uvicorn
+
+    uvicorn.run(bare_app(run), port=port, log_level="error", access_log=False)
+
+
+def kserve_model(run: str) -> Any:
+    """The run's model as KServe has it."""
+    from kserve import InferOutput, InferResponse, Model
 
     predict = predictor(run)
 
@@ -87,7 +92,15 @@ def kserve(run: str, port: int) -> None:
 
     model = Served("model")
     model.load()
-    ModelServer(http_port=port, enable_grpc=False, enable_latency_logging=False, workers=1).start([model])
+    return model
+
+
+def kserve(run: str, port: int) -> None:
+    sys.argv = sys.argv[:1]
+    from kserve import ModelServer
+
+    server = ModelServer(http_port=port, enable_grpc=False, enable_latency_logging=False, workers=1)
+    server.start([kserve_model(run)])
 
 
 def litserve(run: str, port: int) -> None:

@@ -84,10 +84,13 @@ async def unless_gone(request: Any, work: Awaitable[T]) -> T:
     """What ``work`` gives; it is cancelled as soon as the caller hangs up, so that nobody computes for nobody."""
     task = asyncio.ensure_future(work)
     gone = asyncio.ensure_future(_gone(request))
-    await asyncio.wait((task, gone), return_when=asyncio.FIRST_COMPLETED)
-    gone.cancel()
-    if not task.done():
+    try:
+        await asyncio.wait((task, gone), return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        gone.cancel()
+        left = not task.done()
         task.cancel()
+    if left:
         raise Refusal(499, "The caller hung up before there was an answer.")
     return task.result()
 
