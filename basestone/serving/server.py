@@ -23,6 +23,7 @@ from basestone.serving.service import Service
 NOTICE = "server.json"
 LOCK = ".lock"
 GRACE_S = 10  # that open requests get when the server ends
+KEEP_ALIVE_S = 75  # longer than proxies keep theirs, or they would use a connection that is being closed
 
 
 @dataclass(kw_only=True)
@@ -83,6 +84,7 @@ def run_server(make_service: Callable[[], Awaitable[Service]], access: Access, o
             access_log=False,
             server_header=False,
             timeout_graceful_shutdown=GRACE_S,
+            timeout_keep_alive=KEEP_ALIVE_S,
             ssl_certfile=certificate,
             ssl_keyfile=private,
         )
