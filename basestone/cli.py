@@ -9,11 +9,13 @@ import json
 import os
 import sys
 import traceback
-from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from basestone.cli_output import print_result as _print
+from basestone.cli_serving import add_serving
 
 if TYPE_CHECKING:
     from basestone.lifecycle.run import Run
@@ -308,15 +310,7 @@ def keys_new(name: Annotated[str, typer.Option(help="The key's name.")] = "bases
     )
 
 
-def _print(value: Any, as_json: bool, show: Callable[[Any, int], Any] | None) -> None:
-    """JSON when asked for; else what ``show`` makes of the value and the terminal's width."""
-    if as_json or show is None:
-        typer.echo(json.dumps(value, ensure_ascii=False, indent=1))
-        return
-    from rich.console import Console
-
-    console = Console()
-    console.print(show(value, console.width))
+add_serving(app, keys_app)
 
 
 def main() -> None:

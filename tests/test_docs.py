@@ -49,6 +49,7 @@ def test_there_are_pages_to_look_at() -> None:
         "docs/features.md",
         "docs/recipe.md",
         "docs/run-directory.md",
+        "docs/serving.md",
         "docs/speech.md",
         "docs/speed.md",
         "docs/studio.md",

@@ -27,10 +27,11 @@ VARIABLE = "BASESTONE_SELFTEST"
 
 @dataclass(frozen=True)
 class Plant:
-    """What is done before training (given a folder for data) and after it (given the run)."""
+    """What is done before training (given a folder for data) and after it (given the run); how it is drilled."""
 
     before: Callable[[Path], object] | None = None
     after: Callable[[RunFolder], object] | None = None
+    drilled: Callable[[Path, Tracker | None], dict[str, Any]] | None = None
 
 
 def selftest(folder: Path, tracker: Tracker | None = None) -> dict[str, Any]:
@@ -54,7 +55,14 @@ def trial(case: str, folder: Path, tracker: Tracker | None = None) -> dict[str, 
     run(recipe, overrides=overrides, out=out, until="pretrain", tracker=tracker)
     if plant.after:
         plant.after(RunFolder(out))
-    return run(recipe, overrides=overrides, out=out, until="audit", tracker=tracker).verdicts
+    verdicts = run(recipe, overrides=overrides, out=out, until="audit", tracker=tracker).verdicts
+    return with_drills(verdicts, plant.drilled(out, tracker)) if plant.drilled else verdicts
+
+
+def with_drills(verdicts: dict[str, Any], drilled: dict[str, Any]) -> dict[str, Any]:
+    """An audit's verdicts, with those of a drill in place of what an audit does not judge."""
+    judged = {row["clause"]: row for row in drilled["verdicts"]}
+    return verdicts | {"verdicts": [judged.get(row["clause"], row) for row in verdicts["verdicts"]]}
 
 
 @contextmanager
@@ -153,6 +161,24 @@ def _vouch(run_folder: RunFolder) -> None:
     replace(manifest, files=digest_files(folder, manifest.files)).write(folder)
 
 
+def _drill(run_path: Path, tracker: Tracker | None, **planted: Any) -> dict[str, Any]:
+    """A few of each drill: enough to fail a bad service, too few to pass a good one."""
+    from basestone.lifecycle.drill import Plan, drill
+
+    plan = Plan(stops=3, overrides=3, handovers=3, paths=3, requests=300, rate=60.0, overload=300)
+    return drill(run_path, replace(plan, declare={"LAT-2": {"p99": 5.0}}), tracker=tracker, **planted)
+
+
+def _lying(run_path: Path, tracker: Tracker | None) -> dict[str, Any]:
+    return _drill(run_path, tracker, server="basestone.lifecycle.sabotaged")
+
+
+def _rewritten(run_path: Path, tracker: Tracker | None) -> dict[str, Any]:
+    from basestone.serving.tampering import rewrite_row
+
+    return _drill(run_path, tracker, spoil=lambda state: rewrite_row(state / "review.db"))
+
+
 def _tamper(run_folder: RunFolder) -> None:
     from basestone.models.sabotage import flip_byte
 
@@ -173,4 +199,7 @@ PLANTS = {
     "overconfident": Plant(after=_sharpen),
     "tampered": Plant(after=_tamper),
     "unrecorded": Plant(after=_forget_energy),
+    "served": Plant(drilled=_drill),
+    "lying-stop": Plant(drilled=_lying),
+    "rewritten-log": Plant(drilled=_rewritten),
 }

@@ -5,10 +5,13 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from basestone.core.artifact import Manifest
 from basestone.core.run import RunFolder
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 
 @dataclass(frozen=True)
@@ -28,17 +31,28 @@ def verify(folder: Path, public_key: Path | None = None) -> list[Finding]:
     run = RunFolder(folder)
     key = load_public(public_key) if public_key else None
     findings = [Finding(found.what, found.ok, found.detail) for found in check_attestation(run, key)]
-    return findings + recompute(run)
+    return findings + recompute(run, key)
 
 
-def recompute(run: RunFolder) -> list[Finding]:
-    """Compares every audit's measurements and verdicts with those that follow from its records."""
+def recompute(run: RunFolder, key: Ed25519PublicKey | None = None) -> list[Finding]:
+    """Compares every audit's and drill's measurements and verdicts with those that follow from its records.
+
+    A drill is no part of the report: it is signed on its own, and that signature is checked here.
+    """
     try:
         manifests = run.manifests()
-        audits = [stage for stage, manifest in manifests.items() if manifest.kind == "audit"]
-        return [finding for audit in audits for finding in _judge_again(run, audit, manifests)]
+        judged = [stage for stage, manifest in manifests.items() if manifest.kind in ("audit", "drill")]
+        drills = [_signature(run, stage, key) for stage in judged if manifests[stage].kind == "drill"]
+        return drills + [finding for stage in judged for finding in _judge_again(run, stage, manifests)]
     except Exception as error:  # whatever a spoilt file makes its reader raise
         return [Finding("verdicts from their records", ok=False, detail=f"cannot be recomputed: {error}")]
+
+
+def _signature(run: RunFolder, stage: str, key: Ed25519PublicKey | None) -> Finding:
+    from basestone.reporting.verification import check_files
+
+    told = check_files(run.stage(stage), key)
+    return Finding(f"signature of stages/{stage}", told["verified"], told["reason"])
 
 
 def _judge_again(run: RunFolder, audit: str, manifests: dict[str, Manifest]) -> list[Finding]:

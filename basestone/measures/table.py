@@ -11,6 +11,7 @@ from basestone.measures import (
     accuracy,
     bits,
     calibration,
+    drills,
     efficiency,
     finding,
     groups,
@@ -63,6 +64,15 @@ MEASURES: dict[str, Callable[[Records], Measurement]] = {
     "safe_files": integrity.safe_files,
     "signed_files": integrity.signed_files,
     "replay_agreement": integrity.replay_agreement,
+    "stop_share": drills.stop_share,
+    "override_share": drills.override_share,
+    "handover_share": drills.handover_share,
+    "path_replay": drills.path_replay,
+    "log_intact": drills.log_intact,
+    "tampering_found": drills.tampering_found,
+    "load_p99": drills.load_p99,
+    "load_errors": drills.load_errors,
+    "overload_share": drills.overload_share,
 }
 
 

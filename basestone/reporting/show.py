@@ -33,6 +33,13 @@ def show_run(summary: Mapping[str, Any], width: int) -> RenderableType:
     return Group(*parts)
 
 
+def show_verdicts(verdicts: Mapping[str, Any], width: int) -> RenderableType:
+    """One table of verdicts and what they come to."""
+    met = verdicts["outcome"] == "met"
+    outcome = Text("✓ met" if met else "✗ not met", style="bold green" if met else "bold red")
+    return Group(verdict_table(verdicts, "en", narrow=width < NARROW), outcome)
+
+
 def show_plan(forecast: Mapping[str, Any], width: int) -> RenderableType:
     """One table an audit: n, from which value on each criterion passes, how likely it decides, and what it costs."""
     counts = ", ".join(f"{count:,} {split}" for split, count in forecast["counts"].items())

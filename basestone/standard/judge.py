@@ -78,7 +78,7 @@ def _clause(
     clause = entry.clause
     row: dict[str, Any] = {"clause": clause.id, "title": clause.title.model_dump(), "binding": entry.binding}
     if not entry.applies:
-        reason = wording.not_applicable(standard.task)
+        reason = wording.not_served() if clause.served else wording.not_applicable(standard.task)
         criteria = [_Judged(demand=demand, verdict="not_applicable", reason=reason) for demand in entry.demands]
     else:
         criteria = [_criterion(clause, demand, measurements) for demand in entry.demands]

@@ -87,6 +87,14 @@ def not_applicable(task: str) -> Words:
     return Words(en=f"The clause does not apply to {task}.", zh=f"本条款不适用于 {task} 任务。")
 
 
+def not_served() -> Words:
+    """The sentence for a clause about running services, in an audit."""
+    return Words(
+        en="The clause is about a running service: basestone drill judges it.",
+        zh="本条款针对运行中的服务，由 basestone drill 判定。",
+    )
+
+
 def waived(owner: str, why: str, expires: str, otherwise: Words) -> Words:
     """The sentence for a clause that is set aside, followed by what would have been said."""
     return Words(

@@ -23,7 +23,11 @@ BUILT = [
     "GEN-5",
     "GEN-6",
     "HUM-1",
+    "HUM-2",
+    "HUM-4",
+    "INT-6",
     "LAT-1",
+    "LAT-2",
     "ROB-1",
     "SEC-1",
     "SEC-2",
@@ -111,6 +115,15 @@ def test_thresholds_are_those_of_the_standard():
         ("HUM-1", "risk"): ("selective_risk_ratio", "at_most", 0.5),
         ("LAT-1", "real_time_factor"): ("real_time_factor", "at_most", 1.0),
         ("LAT-1", "p99"): ("latency_p99", "at_most", 0.1),
+        ("LAT-2", "p99"): ("load_p99", "at_most", 0.1),
+        ("LAT-2", "errors"): ("load_errors", "at_most", 0.001),
+        ("LAT-2", "overload"): ("overload_share", "at_least", 0.99),
+        ("HUM-2", "stop"): ("stop_share", "at_least", 0.95),
+        ("HUM-2", "override"): ("override_share", "at_least", 0.95),
+        ("HUM-2", "handover"): ("handover_share", "at_least", 0.95),
+        ("HUM-4", "intact"): ("log_intact", "at_least", 1),
+        ("HUM-4", "tampering"): ("tampering_found", "at_least", 1),
+        ("INT-6", "replay"): ("path_replay", "at_least", 0.95),
         ("CST-1", "flops_error"): ("training_flops_error", "at_most", 0.10),
         ("CST-1", "complete"): ("training_record_complete", "at_least", 1),
         ("CST-2", "flops"): ("inference_flops", "at_most", None),
@@ -133,8 +146,8 @@ def test_only_the_gain_over_guessing_is_strict_and_only_the_duty_to_record_is_no
         ("CST-1", "complete")
     ]
     declared = {key[0] for key, criterion in criteria.items() if criterion.basis.kind == "declared"}
-    assert declared == {"GEN-1", "CST-2", "LAT-1"}
-    assert {c.id: c.min_n for c in load_clauses() if c.min_n > 100} == {"LAT-1": 299}
+    assert declared == {"GEN-1", "CST-2", "LAT-1", "LAT-2"}
+    assert {c.id: c.min_n for c in load_clauses() if c.min_n > 100} == {"LAT-1": 299, "LAT-2": 299}
 
 
 def test_a_users_file_may_hold_one_clause_or_several(tmp_path):

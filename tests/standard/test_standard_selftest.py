@@ -43,6 +43,8 @@ def test_the_shipped_cases_name_clauses_that_exist_and_speak_both_languages():
         "costly": "CST-2",
         "unrecorded": "CST-1",
         "tampered": "SEC-1",
+        "lying-stop": "HUM-2",
+        "rewritten-log": "HUM-4",
     }
     assert [name for name, case in cases.items() if case.must_fail is None] == [
         "healthy",
@@ -52,6 +54,7 @@ def test_the_shipped_cases_name_clauses_that_exist_and_speak_both_languages():
         "seeded",
         "two-handed",
         "even-text",
+        "served",
     ]
     assert all(any("一" <= letter <= "鿿" for letter in case.fault.zh) for case in cases.values())
 

@@ -1,0 +1,86 @@
+"""Review: the cases that a service left to people; their decisions out as data, and in and out of files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from basestone.core.artifact import read_json
+from basestone.core.errors import ArtifactError
+from basestone.core.run import RunFolder
+from basestone.lifecycle.serve import read_anchors, state_folder
+
+if TYPE_CHECKING:
+    from basestone.serving.review import ReviewQueue
+
+
+@contextmanager
+def queue_of(run: Path, state: Path | None = None) -> Iterator[ReviewQueue]:
+    """The review queue of a run's service, whether it is running or not."""
+    from basestone.serving.review import ReviewQueue
+
+    path = state_folder(run, state) / "review.db"
+    if not path.exists():
+        raise ArtifactError(f"{run} must have been served before there is anything to review, and was not.")
+    queue = ReviewQueue(path, labels_of(RunFolder(run)))
+    try:
+        yield queue
+    finally:
+        queue.close()
+
+
+def labels_of(run: RunFolder) -> tuple[str, ...]:
+    """The classes that the run's last model answers."""
+    models = [stage for stage, made in run.manifests().items() if made.kind in ("pretrain", "adapt", "compress")]
+    return tuple(read_json(run.stage(models[-1]) / "model.json")["spec"]["class_names"])
+
+
+def overview(run: Path, state: Path | None = None) -> dict[str, Any]:
+    """Cases by state, agreement, and everything that is wrong with the log."""
+    from basestone.serving.review_app import summary
+
+    with queue_of(run, state) as queue:
+        told = summary(queue)
+        return told | {"faults": queue.faults(read_anchors(state_folder(run, state)))}
+
+
+def listed(run: Path, state: Path | None = None) -> list[dict[str, Any]]:
+    """Every case, one row each."""
+    with queue_of(run, state) as queue:
+        return [
+            {
+                "ticket": case.ticket.id,
+                "at": case.at,
+                "state": case.state,
+                "reasons": ", ".join(case.ticket.reasons),
+                "decisions": len(case.decisions),
+                "label": case.label or "",
+            }
+            for case in queue.cases()
+        ]
+
+
+def decide(run: Path, ticket: str, reviewer: str, label: str, note: str = "", state: Path | None = None) -> str:
+    """One person's label for one case; the case's state afterwards."""
+    with queue_of(run, state) as queue:
+        return queue.decide(ticket, reviewer, label, note).state
+
+
+def export(run: Path, out: Path, form: str = "data", state: Path | None = None) -> dict[str, Any]:
+    """Settled decisions as data that ``adapt`` trains on, or every case as Label Studio tasks."""
+    from basestone.serving.exchange import export_decisions, export_label_studio
+
+    with queue_of(run, state) as queue:
+        if form == "label-studio":
+            return {"out": str(out), "tasks": export_label_studio(queue, out)}
+        return {"out": str(out), "samples": export_decisions(queue, out)}
+
+
+def take_in(run: Path, path: Path, state: Path | None = None) -> int:
+    """Decisions that were made in Label Studio; how many were new."""
+    from basestone.serving.exchange import import_label_studio
+
+    with queue_of(run, state) as queue:
+        return import_label_studio(queue, path)

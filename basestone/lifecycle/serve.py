@@ -1,0 +1,225 @@
+"""Serve: let a run's model answer over the network, if it may."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from basestone.core.artifact import Manifest, read_json
+from basestone.core.document import read
+from basestone.core.errors import UsageError
+from basestone.core.run import RunFolder
+from basestone.core.spec import DataSpec, read_spec
+from basestone.lifecycle.environment import keys_folder
+from basestone.lifecycle.keys import signing_key
+from basestone.lifecycle.standing import Standing, require_permission, standing
+from basestone.serving.gate import MAX_AGE_DAYS
+from basestone.serving.safety import ALPHA, EPSILON
+
+if TYPE_CHECKING:
+    from basestone.serving.access import Access
+    from basestone.serving.offer import Offer
+    from basestone.serving.safety import Guard, Unguarded
+    from basestone.serving.server import Post
+    from basestone.serving.service import Service
+
+CLASSES = ("image_classification", "text_classification", "speech_classification")
+ANCHOR_TYPE = "https://basestone.dev/attestation/log-head/v1"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """How a run is served. ``state`` holds the log, the review queue and the switch; None: ``RUN/serving``.
+
+    ``key``: the public key to trust. ``unproven``: why it is served although the gate refuses. ``keys``: the file of
+    ``keys token``; without it the service answers on this machine only. ``port`` 0 takes a free one.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 8080
+    grpc_port: int | None = None
+    name: str | None = None
+    state: Path | None = None
+    keys: Path | None = None
+    key: Path | None = None
+    unproven: str | None = None
+    max_age_days: int = MAX_AGE_DAYS
+    alpha: float = ALPHA
+    epsilon: float = EPSILON
+    max_batch: int = 32
+    longest_wait_s: float = 1.0
+    max_body: int = 32_000_000
+    tls_cert: Path | None = None
+    tls_key: Path | None = None
+
+
+def state_folder(run: Path, state: Path | None = None) -> Path:
+    """Where a run's service keeps its log, its review queue and its switch."""
+    return state or run / "serving"
+
+
+def serve(run: Path, options: Options, told: Callable[[str], object] = lambda line: None) -> None:
+    """Serves until it is interrupted; ``told`` hears what a person at the terminal should know.
+
+    Raises:
+        UsageError: the gate refuses, with every reason; or the options exclude each other.
+    """
+    from basestone.serving.server import Post, run_server
+
+    folder, found = RunFolder(run), standing(RunFolder(run), options.key, options.max_age_days)
+    require_permission(found.obstacles, options.unproven)
+    for obstacle in found.obstacles:
+        told(f"unproven: {obstacle.message}")
+    offer, access = make_offer(folder, found, options), make_access(options)
+    post = Post(
+        folder=state_folder(run, options.state),
+        host=options.host,
+        port=options.port,
+        grpc_port=options.grpc_port,
+        tls=(options.tls_cert, options.tls_key),
+        told=told,
+    )
+    run_server(lambda: make_service(folder, found, offer, post, options), access, offer, post)
+
+
+def make_offer(run: RunFolder, found: Standing, options: Options) -> Offer:
+    """What is served: the model's labels, how its inputs are read, when it is doubtful, and what it stands on."""
+    from basestone.data.received import reader_for
+    from basestone.serving.offer import Offer
+
+    folder = run.stage(found.subject.stage)
+    described = read_json(folder / "model.json")
+    spec: DataSpec = read_spec(described["spec"])
+    if described["task"] not in CLASSES or spec.head != "classes":
+        raise UsageError(
+            f"What is served must answer classes, and this model is for {described['task']} ({spec.head})."
+        )
+    guard = make_guard(run, found.audit, options)
+    parameters: dict[str, Any] = {"proven": not found.obstacles, "guard": guard.to_json()["kind"]}
+    if found.obstacles:
+        parameters |= {"unproven": options.unproven, "obstacles": " ".join(one.message for one in found.obstacles)}
+    return Offer(
+        name=options.name or read_name(run),
+        version=found.subject.digest[:12],
+        labels=tuple(spec.class_names),
+        reader=reader_for(spec, run.stage(prepared_of(run, found.subject)) / "tokenizer.json"),
+        guard=guard,
+        parameters=parameters,
+        described={"stage": found.subject.stage, "digest": found.subject.digest, **parameters}
+        | {"guard": guard.to_json()},
+    )
+
+
+def make_guard(run: RunFolder, audit: str | None, options: Options) -> Guard | Unguarded:
+    """Calibrated on what the audit recorded; nothing is deferred where there is no audit."""
+    from basestone.serving.safety import Unguarded, calibrate
+
+    if audit is None:
+        return Unguarded()
+    return calibrate(run.records(audit).table("clean_test"), alpha=options.alpha, epsilon=options.epsilon)
+
+
+def make_access(options: Options) -> Access:
+    """Who may ask; UsageError for a service that is open to others without keys, or for half of a TLS pair."""
+    from basestone.serving.access import LOOPBACK, Access
+    from basestone.serving.keys import Keys
+
+    if options.keys is None and options.host not in LOOPBACK:
+        raise UsageError(
+            f"A service that others can reach must have keys, and {options.host} is not this machine alone. "
+            "Make one with: basestone keys token NAME --file keys.json, and add --keys keys.json"
+        )
+    if (options.tls_cert is None) != (options.tls_key is None):
+        raise UsageError("TLS needs both --tls-cert and --tls-key; one of them was given.")
+    return Access(keys=Keys(options.keys) if options.keys else None, max_body=options.max_body)
+
+
+async def make_service(run: RunFolder, found: Standing, offer: Offer, post: Post, options: Options) -> Service:
+    """The service, not yet started; in the event loop that it will run in."""
+    from basestone.serving.journal import Journal
+    from basestone.serving.nursery import Nursery
+    from basestone.serving.review import ReviewQueue
+    from basestone.serving.service import Service
+    from basestone.serving.stop import Switch
+
+    request = {
+        "run": str(run.path.resolve()),
+        "stage": found.subject.stage,
+        "precision": precision_of(run, found.audit),
+        "max_batch": options.max_batch,
+    }
+    nursery = Nursery([sys.executable, "-m", "basestone.lifecycle.infer"], request, post.folder / "worker.log")
+    return Service(
+        offer,
+        Journal(lambda: ReviewQueue(post.folder / "review.db", offer.labels), post.folder / "anchors.jsonl", sign_head),
+        Switch(post.folder),
+        nursery,
+        max_batch=options.max_batch,
+        longest_wait_s=options.longest_wait_s,
+        on_worker=post.worker_started,
+    )
+
+
+def sign_head(head: dict[str, Any]) -> dict[str, Any]:
+    """A signed statement of the log's last row, by this user's key."""
+    from basestone.reporting.dsse import sign_statement, statement
+
+    content = statement({"log": head["hash"]}, ANCHOR_TYPE, head)
+    return sign_statement(content, signing_key(keys_folder()))
+
+
+def read_anchors(folder: Path) -> list[dict[str, Any]]:
+    """The signed heads of a service's log; ArtifactError when a signature does not hold."""
+    from basestone.reporting.dsse import open_envelope
+
+    path, trusted = folder / "anchors.jsonl", signing_key(keys_folder()).public_key()
+    lines: Sequence[str] = path.read_text().splitlines() if path.exists() else ()
+    return [open_envelope(json.loads(line), [trusted])["predicate"] for line in lines]
+
+
+def read_name(run: RunFolder) -> str:
+    """The recipe's name, by which the model is called."""
+    owner = run.path / ".name"
+    return owner.read_text() if owner.exists() else run.path.resolve().name
+
+
+def prepared_of(run: RunFolder, subject: Manifest) -> str:
+    """The stage that prepared the data of a model."""
+    manifests = run.manifests()
+    return next(name for name in subject.parents if name in manifests and manifests[name].kind == "prepare")
+
+
+def precision_of(run: RunFolder, audit: str | None) -> str:
+    """The arithmetic in which it was judged."""
+    return read(run.recipe).plain()["stages"][audit]["precision"] if audit else "fp32"
+
+
+def write_deployment(run: Path, options: Options, folder: Path) -> list[Path]:
+    """A Dockerfile and KServe's manifest for this run; refused like ``serve`` itself."""
+    from basestone.lifecycle.environment import version
+    from basestone.serving.deployment import write_deployment as write
+
+    found = standing(RunFolder(run), options.key, options.max_age_days)
+    require_permission(found.obstacles, options.unproven)
+    words = ["--host", "0.0.0.0", "--port", "8080", "--keys", "/keys/keys.json", "--key", "/keys/signer.pub.pem"]
+    words += ["--allow-unproven", options.unproven] if options.unproven else []
+    name = options.name or read_name(RunFolder(run))
+    return write(folder, name=name, version=found.subject.digest[:12], package=version(), arguments=words)
+
+
+def main() -> None:
+    """Serves as the JSON in the first argument says: ``run``, and what ``Options`` has."""
+    said: dict[str, Any] = json.loads(sys.argv[1])
+    paths = ("state", "keys", "key", "tls_cert", "tls_key")
+    words: dict[str, Any] = {
+        name: Path(value) if value and name in paths else value for name, value in said.items() if name != "run"
+    }
+    serve(Path(said["run"]), Options(**words), lambda line: print(line, file=sys.stderr, flush=True))
+
+
+if __name__ == "__main__":
+    main()

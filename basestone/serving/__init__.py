@@ -1,0 +1,8 @@
+"""A model that answers over the network, with people in charge of it. Nothing here imports torch.
+
+What belongs here: whether a run may be served (``gate``), the Open Inference Protocol v2 over REST (``app``) and gRPC
+(``grpc``), the queue in front of the model (``batcher``) and the process that runs it (``worker``), when an answer is
+left to people (``safety``), their queue and its hash-chained log (``log``, ``review``, ``exchange``), the stop switch
+(``stop``), and the drills that show that all of it works (``drills``). What a model's inputs mean, and which file runs
+it, are values that the doors ``lifecycle/serve.py`` and ``lifecycle/drill.py`` pass in.
+"""

@@ -1,0 +1,311 @@
+"""The service: from a request to an answer that is safe to give, written down before it is given.
+
+Read, queue, run, judge, override, log, answer. What is doubtful gets a ticket instead of an answer. A stop kills the
+process that runs the model; nothing is inferred again before a person releases it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+import time
+import uuid
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from basestone.core.errors import DataError
+from basestone.serving.batcher import Batcher, Expired, Full
+from basestone.serving.journal import Journal
+from basestone.serving.metrics import Metrics
+from basestone.serving.nursery import Nursery
+from basestone.serving.offer import Offer, Received
+from basestone.serving.protocol import InferRequest, Output, Refusal, Tensor, decoded_base64
+from basestone.serving.review import Doubtful
+from basestone.serving.safety import Judged
+from basestone.serving.stop import POLL_S, Stop, Switch
+from basestone.serving.worker import Worker, WorkerLost
+
+RESTART_S = 1.0  # after which a lost worker is started again, doubled each time up to a minute
+
+
+class Service:
+    """One model, served."""
+
+    def __init__(
+        self,
+        offer: Offer,
+        journal: Journal,
+        switch: Switch,
+        nursery: Nursery,
+        *,
+        max_batch: int = 32,
+        longest_wait_s: float = 1.0,
+        on_worker: Callable[[int | None], object] = lambda pid: None,
+    ) -> None:
+        """``nursery``: where the processes come from; ``on_worker`` hears of each new one's pid."""
+        self.offer, self.journal, self.switch, self.metrics = offer, journal, switch, Metrics()
+        self._nursery, self._on_worker = nursery, on_worker
+        self.worker: Worker | None = None
+        self.stopped: Stop | None = None
+        self.batcher = Batcher(self._run, max_batch=max_batch, longest_wait_s=longest_wait_s)
+        self._overrides: dict[str, str] = {}
+        self._changed, self._looking = asyncio.Event(), asyncio.Lock()
+        self._starting: Worker | None = None
+        self._tasks: list[asyncio.Task[None]] = []
+        self._closing: list[Callable[[], Awaitable[object]]] = []
+
+    def on_close(self, work: Callable[[], Awaitable[object]]) -> None:
+        """``work`` is awaited before anything else when the service ends."""
+        self._closing.append(work)
+
+    @property
+    def ready(self) -> bool:
+        """Whether a request would be answered now; the process is alive either way."""
+        return self.stopped is None and self.worker is not None and self.worker.pid is not None
+
+    async def start(self) -> None:
+        """Begins: the log's first row, the switch, the worker."""
+        self._overrides = await self.journal(lambda queue: queue.overrides())
+        await self.journal(lambda queue: queue.log.append("started", dict(self.offer.described)))
+        self.batcher.start()
+        duties = (self._watch_switch(), self._keep_worker(), self._follow_others())
+        self._tasks = [asyncio.create_task(duty) for duty in duties]
+
+    async def close(self) -> None:
+        """Ends: the worker first, then what waits, then the log with its last row."""
+        for work in self._closing:
+            await work()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self.worker:
+            await self.worker.halt()
+        self._nursery.close()
+        await self.batcher.close()
+        await self.journal(lambda queue: queue.log.append("ended", {}))
+        self.journal.close()
+
+    async def infer(self, request: InferRequest, deadline_s: float | None = None) -> dict[str, Output]:
+        """The outputs of one request; Refusal says why there are none."""
+        self.require_answering()
+        tensor = self._input(request)
+        try:
+            received = self.offer.reader.read(tensor.datatype, self._plain(tensor))
+        except DataError as error:
+            raise Refusal(400, str(error)) from error
+        deadline = self.batcher.clock() + deadline_s if deadline_s is not None else float("inf")
+        try:
+            logits = await self.batcher.submit(received.batch, deadline)
+        except Full as error:
+            raise busy(error) from error
+        except Expired as error:
+            raise Refusal(
+                504, f"The deadline of {deadline_s:g} s passed before the model got to the request."
+            ) from error
+        except WorkerLost as error:
+            self.require_answering()
+            raise Refusal(503, f"The model cannot answer now: {error}. Try again.", {"Retry-After": "1"}) from error
+        return await self._concluded(request, received, self.offer.guard.judge(logits))
+
+    def require_answering(self) -> None:
+        """Refusal 503 while the service is stopped or the model is not loaded."""
+        if self.stopped is not None:
+            raise Refusal(503, f"The service was stopped by {self.stopped.by}: {self.stopped.reason}")
+        if not self.ready:
+            raise Refusal(503, "The model is not loaded yet. Try again.", {"Retry-After": "1"})
+
+    def refuse_if_full(self) -> None:
+        """Refusal 429 with Retry-After, before a body is even read."""
+        try:
+            self.batcher.refuse_if_full()
+        except Full as error:
+            raise busy(error) from error
+
+    async def stop(self, by: str, reason: str) -> float:
+        """Turns the switch and waits until inference has ceased; the seconds that it took."""
+        started = time.monotonic()
+        await asyncio.to_thread(self.switch.stop, by, reason)
+        await self._look_at_switch()
+        return time.monotonic() - started
+
+    async def release(self, by: str, reason: str) -> None:
+        """Lets the service answer again."""
+        await self.journal(lambda queue: queue.log.append("released", {"by": by, "reason": reason}))
+        self.switch.release()
+        await self._look_at_switch()
+
+    async def override(self, digest: str, label: str, reviewer: str, reason: str) -> None:
+        """From now on this sample is answered as a person says."""
+        await self.journal(lambda queue: queue.override(digest, label, reviewer, reason))
+        self._overrides[digest] = label
+
+    async def _run(self, samples: NDArray[Any]) -> NDArray[Any]:
+        """One batch through the worker."""
+        worker = self.worker
+        if self.stopped is not None or worker is None:
+            raise WorkerLost("no process is running the model")
+        self.metrics.batches.observe(len(samples))
+        return await worker.predict(samples)
+
+    def _input(self, request: InferRequest) -> Tensor:
+        reader = self.offer.reader
+        if len(request.inputs) != 1 or request.inputs[0].name != reader.name:
+            found = ", ".join(tensor.name[:40] for tensor in request.inputs)
+            raise Refusal(400, f"The model takes one input, '{reader.name}'; got {found}.")
+        tensor = request.inputs[0]
+        if tensor.datatype not in reader.datatypes:
+            raise Refusal(400, f"'{reader.name}' must be {' or '.join(reader.datatypes)}; got {tensor.datatype}.")
+        if tensor.datatype == "BYTES" and len(tensor.shape) != 1:
+            raise Refusal(400, f"'{reader.name}' as BYTES must have the shape [N]; got {list(tensor.shape)}.")
+        if not 0 < tensor.shape[0] <= self.batcher.max_batch:
+            raise Refusal(400, f"A request must hold 1 to {self.batcher.max_batch} samples; got {tensor.shape[0]}.")
+        unknown = set(request.outputs or ()) - set(OUTPUTS)
+        if unknown:
+            raise Refusal(400, f"There is no output '{min(unknown)[:60]}'. Known: {', '.join(OUTPUTS)}.")
+        return tensor
+
+    def _plain(self, tensor: Tensor) -> NDArray[Any] | list[bytes]:
+        if tensor.datatype != "BYTES" or not (tensor.written and self.offer.reader.encoded):
+            return tensor.data
+        return [decoded_base64(bytes(item), f"'{tensor.name}'") for item in tensor.data]
+
+    async def _concluded(self, request: InferRequest, received: Received, judged: Judged) -> dict[str, Output]:
+        """Answers, tickets and the log's row; the answer leaves only when the row is written."""
+        samples = [self._decision(received, judged, place) for place in range(len(judged.reasons))]
+        tickets = [
+            _ticket(sample, request.id, received, place) for place, sample in enumerate(samples) if sample["ticket"]
+        ]
+        for sample in samples:
+            self.metrics.samples.labels(sample["outcome"]).inc()
+        await self.journal(lambda queue: queue.file({"request": request.id, "samples": samples}, tickets))
+        deferred = np.array([sample["outcome"] == "deferred" for sample in samples])
+        return {
+            "label": [sample["label"] for sample in samples],
+            "probabilities": np.where(deferred[:, None], np.float32(0), judged.probabilities),
+            "deferred": deferred,
+            "ticket": [sample["ticket"] for sample in samples],
+            "digest": [sample["digest"] for sample in samples],
+        }
+
+    def _decision(self, received: Received, judged: Judged, place: int) -> dict[str, Any]:
+        """What becomes of one sample, as the log has it: the whole path from its digest to its answer."""
+        digest, reasons = digest_of_sample(received.batch[place]), judged.reasons[place]
+        prediction, human = self.offer.labels[int(judged.prediction[place])], self._overrides.get(digest)
+        outcome = "overridden" if human is not None else "deferred" if reasons else "answered"
+        return {
+            "digest": digest,
+            "prediction": prediction,
+            "confidence": round(float(judged.probabilities[place].max()), 6),
+            "energy": round(float(judged.energy[place]), 6),
+            "reasons": list(reasons),
+            "outcome": outcome,
+            "label": {"overridden": human or "", "deferred": "", "answered": prediction}[outcome],
+            "ticket": uuid.uuid4().hex if outcome == "deferred" else "",
+        }
+
+    def parameters_of(self, outputs: Mapping[str, Output]) -> dict[str, Any]:
+        """What an answer says of itself: on what proof it stands, and whether people were asked."""
+        waiting = [ticket for ticket in outputs["ticket"] if ticket]
+        told: dict[str, Any] = {"deferred": bool(waiting)} | ({"tickets": ",".join(waiting)} if waiting else {})
+        return dict(self.offer.parameters) | told
+
+    async def _watch_switch(self) -> None:
+        """Looks at the file again and again; a signal makes it look at once."""
+        while True:
+            await self._look_at_switch()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._changed.wait(), POLL_S)
+            self._changed.clear()
+
+    async def _follow_others(self) -> None:
+        """Takes over overrides that another process, such as the studio, wrote into the same queue."""
+        seen = None
+        while True:
+            if (version := await self.journal(lambda queue: queue.log.version)) != seen:
+                seen, self._overrides = version, await self.journal(lambda queue: queue.overrides())
+            await asyncio.sleep(POLL_S)
+
+    def look(self) -> None:
+        """Makes the service look at its switch now."""
+        self._changed.set()
+
+    async def _look_at_switch(self) -> None:
+        """Follows the file: a stop kills whatever infers, or is about to, before anything else happens."""
+        async with self._looking:
+            before, self.stopped = self.stopped, self.switch.read()
+            found = self.stopped
+            self.metrics.stopped.set(found is not None)
+            if found is None or before is not None:
+                return
+            for worker in filter(None, (self.worker, self._starting)):
+                await worker.halt()
+            self.batcher.fail(WorkerLost("the service was stopped"))
+            await self.journal(lambda queue: queue.log.append("stopped", {"by": found.by, "reason": found.reason}))
+
+    async def _keep_worker(self) -> None:
+        """Starts the worker, and again when it was lost; never while the service is stopped."""
+        pause = RESTART_S
+        while True:
+            if self.stopped is not None or self.ready:
+                await asyncio.sleep(0.05)
+            elif await self._replace_worker():
+                pause = RESTART_S
+            else:
+                await asyncio.sleep(pause)
+                pause = min(60.0, 2 * pause)
+
+    async def _replace_worker(self) -> bool:
+        if self.worker:
+            self.metrics.restarts.inc()
+            await self.worker.halt()
+        self.worker, self._starting = None, Worker(self._nursery)
+        fresh = self._starting
+        try:
+            await fresh.start()
+        except (WorkerLost, OSError) as error:
+            why = str(error)
+            await self.journal(lambda queue: queue.log.append("worker_failed", {"reason": why}))
+            return False
+        finally:
+            self._starting = None
+        if self.stopped is not None:
+            await fresh.halt()
+            return False
+        self.worker = fresh
+        self._on_worker(fresh.pid)
+        await self.journal(lambda queue: queue.log.append("worker", fresh.described))
+        return True
+
+
+OUTPUTS = ("label", "probabilities", "deferred", "ticket", "digest")
+
+
+def _ticket(sample: Mapping[str, Any], request: str, received: Received, place: int) -> Doubtful:
+    return Doubtful(
+        id=sample["ticket"],
+        request=request,
+        digest=sample["digest"],
+        media=received.media,
+        input=received.original(place),
+        prediction=sample["prediction"],
+        confidence=sample["confidence"],
+        reasons=tuple(sample["reasons"]),
+    )
+
+
+def digest_of_sample(sample: NDArray[Any]) -> str:
+    """SHA-256 (hex) of one sample as the model sees it: its type, its shape and its numbers."""
+    head = f"{sample.dtype.name}:{','.join(map(str, sample.shape))}:".encode()
+    return hashlib.sha256(head + np.ascontiguousarray(sample).tobytes()).hexdigest()
+
+
+def busy(error: Full) -> Refusal:
+    """429: the queue is full, and when to come again."""
+    wait = max(1, round(error.retry_after_s + 0.5))
+    return Refusal(
+        429, f"More requests wait than can be answered in time. Come again in {wait} s.", {"Retry-After": str(wait)}
+    )
