@@ -28,7 +28,7 @@ NEEDS = {
 }  # stage kind → the kind that must come before it
 MODELS = ("pretrain", "adapt", "compress")  # kinds of stages that leave a model
 OWN_SIDE = {"sklearn_digits": 8, "cifar_binary": 32, "cifar_python": 32}  # pixels, before data.image_size
-WITHOUT_VALIDATION = ("sklearn_digits", "cifar_binary", "cifar_python", "scenes", "spoken_digits")
+WITHOUT_VALIDATION = ("sklearn_digits", "cifar_binary", "cifar_python", "scenes", "spoken_digits", "tones")
 
 
 def broken_rules(recipe: Recipe, raw: dict[str, Any]) -> Iterator[Fault]:
@@ -164,7 +164,10 @@ def _extraction(stage: Extract, data: Data | None, path: str) -> Iterator[Fault]
             message=f"must hold '{missing[0]}' for the estimators of 'downstream'. Add it, or set downstream: [].",
         )
     if data is not None and data_kind(data) == "speech":
-        yield Fault(path=path, message="is for images and text so far, and these data are speech. Drop the stage.")
+        if stage.pool not in (None, "mean"):
+            yield Fault(path=f"{path}.pool", message="must be mean for speech, whose recordings differ in length.")
+        if stage.runtime != "eager":
+            yield Fault(path=f"{path}.runtime", message="must be eager for speech. Drop it.")
     if isinstance(data, TextData) and stage.pool == "flat":
         yield Fault(
             path=f"{path}.pool",
