@@ -6,9 +6,10 @@ from collections.abc import Iterator
 
 from basestone.core.errors import Fault, did_you_mean
 from basestone.data.detection.transforms import MOVES_BOXES
+from basestone.data.speech.options import SpeechData
 from basestone.data.speech.transforms import SPEECH_TRANSFORMS
 from basestone.models.detection_catalogue import DETECTORS
-from basestone.recipe.schema import Adapt, Data, Pretrain, Recipe, data_kind
+from basestone.recipe.schema import Adapt, Audit, Data, Pretrain, Recipe, data_kind
 
 WORDS = {
     "images": "images",
@@ -27,6 +28,7 @@ MODELS_OF = {
     "speech": ("speech_net", "wavenet"),
     "boxes": tuple(DETECTORS),
 }  # those of images are all others
+MOST_SAMPLES = 1_000_000  # of sound in a batch of an audit: a gigabyte of answers
 RECORDED = ("index", "label", "prediction", "confidence", "loss")
 OBJECTIVES_OF = {
     "images": ("cross_entropy", "mse"),
@@ -108,6 +110,16 @@ def sound_fits(task: str | None, stage: Pretrain, data: Data, path: str) -> Iter
         if column not in known:
             message = f"must be label or in data.groups; got '{column}'.{did_you_mean(column, known)}"
             yield Fault(path=f"{path}.objective.condition_on.{index}", message=message)
+
+
+def sound_at_once(stage: Audit, data: Data, path: str) -> Iterator[Fault]:
+    """A model of sound has 256 answers for every sample of every recording in a batch."""
+    if isinstance(data, SpeechData):
+        longest = round(data.max_seconds * data.sample_rate)
+        most = max(1, MOST_SAMPLES // longest)
+        if stage.batch_size > most:
+            message = f"must be at most {most} for recordings of {longest:,} samples; got {stage.batch_size}. Lower it."
+            yield Fault(path=f"{path}.batch_size", message=message)
 
 
 def group_names(data: Data, path: str) -> Iterator[Fault]:

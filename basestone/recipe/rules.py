@@ -16,7 +16,7 @@ from basestone.core.registry import Section
 from basestone.data.detection.options import BoxData
 from basestone.data.options import DataOptions
 from basestone.data.text.options import TextData
-from basestone.recipe.fitting import fitting, group_names, labels_of_task, quantities
+from basestone.recipe.fitting import fitting, group_names, labels_of_task, quantities, sound_at_once
 from basestone.recipe.schema import Adapt, Audit, Compress, Data, Extract, Pretrain, Recipe, Report, data_kind
 
 NEEDS = {
@@ -64,6 +64,8 @@ def broken_rules(recipe: Recipe, raw: dict[str, Any]) -> Iterator[Fault]:
             yield from _reference(raw, name, "parent", stage.parent, *MODELS)
         if isinstance(stage, Audit):
             yield from _answers(recipe, name, stage)
+            if data is not None and getattr(recipe, "task", None) == "audio_modelling":
+                yield from sound_at_once(stage, data, path)
             yield from _beside(raw, name, stage, getattr(recipe, "task", None))
             yield from _reference(raw, name, "subject", stage.subject, *MODELS)
         if isinstance(stage, Compress):

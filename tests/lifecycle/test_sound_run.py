@@ -99,6 +99,7 @@ def test_its_layers_are_features_and_are_not_told_the_label(made):
             "must be label or in data.groups; got 'timbr'. Did you mean",
         ),
         ("stages.pretrain.model.layers=30", "stages.pretrain.model.layers: must be a whole number at least 1"),
+        ("stages.audit.batch_size=2000", "must be at most 1250 for recordings of 800 samples; got 2000. Lower it."),
         ("stages.extract.pool=flat", "stages.extract.pool: must be mean for speech"),
         ("stages.extract.runtime=openvino", "stages.extract.runtime: must be eager for speech"),
     ],

@@ -39,7 +39,7 @@ def test_logistics_are_scipys_between_the_edges_of_a_cell():
         part * np.diff(stats.logistic.cdf(edges, loc=centre, scale=np.exp(width)))
         for part, centre, width in zip(share, centres, widths, strict=True)
     )
-    np.testing.assert_allclose(probabilities(odds, made), wanted, rtol=2e-3, atol=1e-7)
+    np.testing.assert_allclose(probabilities(odds, made), wanted, rtol=1e-3, atol=1e-12)
 
 
 def test_a_class_far_from_every_logistic_still_has_a_price_and_a_slope():
