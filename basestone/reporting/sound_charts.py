@@ -67,7 +67,7 @@ def sounds_chart(takes: list[Take], language: Language) -> str:
     return to_svg(alt.vconcat(*panels, spacing=6), f"sounds-{language}", word("chart_sounds", language))
 
 
-def _waveform(take: Take, language: Language) -> alt.TopLevelMixin:
+def _waveform(take: Take, language: Language) -> alt.Chart:
     edges = np.linspace(0, len(take.samples), COLUMNS + 1).astype(np.int64)
     spans = [(start, take.samples[start : max(end, start + 1)] / 32_768) for start, end in pairwise(edges.tolist())]
     rows = [
@@ -82,7 +82,7 @@ def _waveform(take: Take, language: Language) -> alt.TopLevelMixin:
     return chart.properties(width=WIDTH, height=60, **({"title": take.told} if take.told else {}))
 
 
-def _spectrogram(take: Take, language: Language) -> alt.TopLevelMixin:
+def _spectrogram(take: Take, language: Language) -> alt.Chart:
     """A picture within axes, as ten thousand rectangles would be a page of their own."""
     middle = {"s": len(take.samples) / take.rate / 2, "khz": take.rate / 4_000, "url": _picture(take)}
     return (

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import nn
 
 from basestone.models.own.wavenet import Layer, WaveNet
 
@@ -40,7 +41,8 @@ class Steps:
         self.units = [_unit(layer, rows) for layer in layers]
         skips = [_array(layer.out.weight)[layer.width * layer.goes_on :].T for layer in layers]
         self.skip = np.ascontiguousarray(0.5 * np.concatenate(skips))  # L·C × S
-        self.head = [(_array(layer.weight).T.copy(), _array(layer.bias)) for layer in model.head[1::2]]
+        answers = [layer for layer in model.head if isinstance(layer, nn.Linear)]
+        self.head = [(_array(layer.weight).T.copy(), _array(layer.bias)) for layer in answers]
         self.hop = 0 if model.front is None else model.front.hop
         self.conditions = None if conditions is None else self._halved(conditions, len(layers))
         self.gates = np.zeros((len(layers), rows, model.width), np.float32)
