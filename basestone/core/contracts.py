@@ -83,12 +83,17 @@ class View:
     text as one stream in blocks, each token's target the token after it. ``masked``: documents in which some words
     are hidden; the targets are the hidden tokens, −100 elsewhere. ``boxes``: images with the objects in them.
     ``characters``: recordings with their transcripts; the targets are N×S numbers of characters, −100 behind.
+    ``samples``: sound as a sequence; the targets are N×T classes of samples (μ-law), −100 behind a recording.
+    ``crop``: samples of a stretch that training reads of each recording, anywhere in it; ``condition_on``: columns
+    that are told of it.
     ``share``: of the tokens that are hidden; ``whole_word``: all tokens of a word, or none.
     """
 
-    kind: Literal["labels", "documents", "next", "masked", "boxes", "characters"] = "labels"
+    kind: Literal["labels", "documents", "next", "masked", "boxes", "characters", "samples"] = "labels"
     share: float = 0.15
     whole_word: bool = True
+    crop: int = 0
+    condition_on: tuple[str, ...] = ()
 
 
 def view_of(objective: object) -> View:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, Self
 
+from basestone.core.mu_law import CLASSES
+
 
 @dataclass(frozen=True, kw_only=True)
 class ImageSpec:
@@ -92,24 +94,29 @@ class SpeechSpec:
 
     A recording ends with its last sample that is not 0; zeros behind it are padding. ``max_samples``: what a model sees
     at most. ``characters``: those of the transcripts, in order; output 0 is CTC's blank, output i the i-th of them.
-    ``head``: what a model of this speech answers: the class of a recording, or a character at every place.
+    ``head``: what a model of this speech answers: the class of a recording, a character at every place, or what each
+    sample may be. ``conditions``: the columns that a model is told of each recording, with the values that they have
+    in training; inputs are then N×(1+G)×T, behind the waveform the number of each column's value (from 1, 0: none of
+    them) at every sample.
     """
 
     sample_rate: int
     max_samples: int
     class_names: tuple[str, ...] = ()
     characters: str = ""
-    head: Literal["classes", "characters"] = "classes"
+    head: Literal["classes", "characters", "samples"] = "classes"
+    conditions: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
     @property
     def num_classes(self) -> int:
         """What the head tells apart."""
-        return len(self.class_names) if self.head == "classes" else 1 + len(self.characters)
+        told = {"classes": len(self.class_names), "characters": 1 + len(self.characters), "samples": CLASSES}
+        return told[self.head]
 
     @property
-    def input_shape(self) -> tuple[int]:
-        """Samples of the longest recording."""
-        return (self.max_samples,)
+    def input_shape(self) -> tuple[int, ...]:
+        """Samples of the longest recording, with the channels of what is told of it."""
+        return (1 + len(self.conditions), self.max_samples) if self.conditions else (self.max_samples,)
 
     def to_json(self) -> dict[str, Any]:
         """A JSON object that ``from_json`` reads back."""
@@ -118,8 +125,9 @@ class SpeechSpec:
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> Self:
         """Reads what ``to_json`` wrote."""
-        rest: dict[str, Any] = {name: held for name, held in value.items() if name != "class_names"}
-        return cls(**rest, class_names=tuple(value["class_names"]))
+        rest: dict[str, Any] = {name: held for name, held in value.items() if name not in ("class_names", "conditions")}
+        conditions = tuple((name, tuple(values)) for name, values in value.get("conditions", ()))
+        return cls(**rest, class_names=tuple(value["class_names"]), conditions=conditions)
 
 
 DataSpec = ImageSpec | TextSpec | SpeechSpec

@@ -1,6 +1,7 @@
 """A model cut off at one of its layers: samples in, one vector of features a sample out.
 
-N samples, T tokens (or patches), D wide, C×H×W a feature map.
+N samples, T tokens (or patches, or samples of sound), D wide, C×H×W a feature map, C×F or C×M×F one of sound over F
+frames.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from basestone.core.errors import UsageError
 
 Pool = Literal["first", "last", "mean", "flat"]
 PoolTokens = Callable[[Tensor, Tensor, Any], Tensor]  # N×T×D states, N×T, which of them count, and how, to N×D
+Inside = Callable[[Tensor, int], Tensor]  # N×T recordings and a number of places, to N×places: which are no padding
 NAMED = 8  # layers that an error lists
 
 
@@ -34,11 +36,13 @@ class Reader(nn.Module):
         pool: Pool,
         pool_tokens: PoolTokens,
         pad: int | None = None,
+        inside: Inside | None = None,
     ) -> None:
         """``side``: what the layer is given, or what it gives.
 
         ``pool``: how one vector is made of a sample's tokens, by ``pool_tokens``, or of a map; ``flat``: all numbers in
-        a row, for inputs of one shape. ``pad``: the token that is no part of a document, None for images.
+        a row, for inputs of one shape. ``pad``: the token that is no part of a document, None for images and sound.
+        ``inside``: of sound, which places of a recording are no padding.
 
         Raises:
             UsageError: there is no such layer; near and other names are given.
@@ -49,7 +53,7 @@ class Reader(nn.Module):
             raise UsageError(_unknown(layer, list(layers)))
         self.model, self.layer, self.side = model, layer, side
         self.pool: Pool = pool
-        self.pool_tokens, self.pad = pool_tokens, pad
+        self.pool_tokens, self.pad, self.inside = pool_tokens, pad, inside
 
     def forward(self, inputs: Tensor) -> Tensor:
         """N×… inputs to N×D."""
@@ -74,6 +78,8 @@ class Reader(nn.Module):
 
     def _pooled(self, found: Tensor, inputs: Tensor) -> Tensor:
         """Vectors stay, tokens are pooled where they are no padding, maps are averaged over their places."""
+        if self.inside is not None and found.ndim in (3, 4):
+            return self._heard(found, inputs, self.inside)
         images = self.pad is None
         if found.ndim == 2 or (self.pool == "flat" and images):
             return found.flatten(1)
@@ -88,6 +94,13 @@ class Reader(nn.Module):
             f"What is read at '{self.layer}' must be N×D, N×T×D of tokens, or N×C×H×W of images; it is "
             f"{'×'.join(['N', *map(str, found.shape[1:])])}. Choose another layer, or for images pool: mean or flat."
         )
+
+    def _heard(self, found: Tensor, inputs: Tensor, inside: Inside) -> Tensor:
+        """The mean over what a recording lasts: of N×T×D at every sample, else of frames, which stand last."""
+        places = (
+            found if found.ndim == 3 and found.shape[1] == inputs.shape[1] else found.flatten(1, -2).transpose(1, 2)
+        )
+        return self.pool_tokens(places, inside(inputs, places.shape[1]), self.pool)
 
 
 class _Reached(Exception):

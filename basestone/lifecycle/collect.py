@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from basestone.core.artifact import Manifest, read_json, write_json
-from basestone.core.contracts import View
 from basestone.core.errors import ArtifactError
 from basestone.core.evidence import write_records
 from basestone.lifecycle.stage import Corridor
@@ -28,6 +27,9 @@ if TYPE_CHECKING:
     from basestone.data.dataset import Split
     from basestone.measures.subject import Subject
     from basestone.standard.profile import StandardInForce
+
+
+SHOWN = {"generated": "language_modelling", "sounds": "audio_modelling"}  # for readers, not for clauses
 
 
 @dataclass(frozen=True)
@@ -54,7 +56,7 @@ def collect(
 
     session = Session(corridor, section, prepared, subject, folder, origin)
     session.record("plan", lambda session: Fact(_forecast(session, standard)))
-    shown = {"generated"} if corridor.recipe.task == "language_modelling" else set[str]()
+    shown = {name for name, task in SHOWN.items() if corridor.recipe.task == task}
     shown |= {"beside", "beside_sizes"} if section.beside else set[str]()
     for name in (name for name in COLLECTORS if name in {*standard.records, *shown}):
         session.record(name, COLLECTORS[name])
@@ -136,10 +138,11 @@ class Session:
     def split(self, name: str) -> Any:
         """One split of the prepared data, as the model reads it, without augmentation."""
         from basestone.data.dataset import open_split
+        from basestone.lifecycle.restore import read_as
 
         if name not in self.splits:
             prepared = self.corridor.folder.stage(self.prepared.stage)
-            reads = View(kind=read_json(self.parent_folder / "model.json").get("reads", "labels"))
+            reads = read_as(read_json(self.parent_folder / "model.json"))
             self.splits[name] = open_split(prepared, self.corridor.cache, name, view=reads)
         return self.splits[name]
 

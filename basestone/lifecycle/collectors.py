@@ -13,6 +13,7 @@ from basestone.lifecycle.detections import detected_corrupted, detected_test, de
 from basestone.lifecycle.fairness import FAIRNESS
 from basestone.lifecycle.quantities import quantities_test, quantities_train, replayed_quantities
 from basestone.lifecycle.restore import corruptions
+from basestone.lifecycle.sounds import replayed_sound, sound_test, sound_train, sounds, synthesis_time
 from basestone.lifecycle.transcripts import replayed_frames, transcripts_test
 
 if TYPE_CHECKING:
@@ -280,6 +281,7 @@ REPLAYS: dict[str, Callable[[Session], Mapping[str, Any]]] = {  # task → its o
     "language_modelling": _replayed_blocks,
     "speech_recognition": replayed_frames,
     "text_regression": replayed_quantities,
+    "audio_modelling": replayed_sound,
 }
 COLLECTORS: dict[str, Collector] = {
     "artifacts": artifacts,
@@ -292,6 +294,10 @@ COLLECTORS: dict[str, Collector] = {
     "language_test": language_test,
     "transcripts_test": transcripts_test,
     "quantities_test": quantities_test,
+    "sound_test": sound_test,
+    "sound_train": sound_train,
+    "synthesis_time": synthesis_time,
+    "sounds": sounds,
     "generated": generated,
     "clean_train": clean_train,
     "quantities_train": quantities_train,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from basestone.core.artifact import Manifest, read_json
 from basestone.core.contracts import View
 from basestone.core.evidence import digest_of
-from basestone.core.spec import TextSpec
+from basestone.core.spec import SpeechSpec, TextSpec
 from basestone.lifecycle.origins import model_of, prepared_for
 from basestone.lifecycle.stage import Corridor, perform
 from basestone.recipe.schema import Extract
@@ -87,6 +87,7 @@ class Bench:
         from basestone.features.reader import Reader
         from basestone.lifecycle.restore import restore
         from basestone.models.head import head_of
+        from basestone.models.own.log_mel import held_places
         from basestone.models.own.text_model import pooled
 
         model, spec = restore(self.corridor.folder, self.parent.stage)
@@ -99,6 +100,7 @@ class Bench:
             pool=pool,
             pool_tokens=pooled,
             pad=spec.pad if isinstance(spec, TextSpec) else None,
+            inside=held_places if isinstance(spec, SpeechSpec) else None,
         ).eval()
 
     @cached_property

@@ -86,15 +86,17 @@ def _read(bench: Bench, name: str, folder: Path) -> dict[str, Any]:
 
 
 def plan(bench: Bench, split: Any) -> list[NDArray[np.int64]]:
-    """Documents by length, under the budget of tokens; images as they come."""
+    """Documents and recordings by length, under the budget of tokens or samples; images as they come."""
     import numpy as np
 
+    from basestone.data.speech.splits import width_step
     from basestone.data.text.splits import LENGTHS_OF
     from basestone.features.plan import by_length
     from basestone.training.predict import in_order
 
     if hasattr(split, "lengths"):
-        return by_length(split.lengths, bench.section.batch_tokens, LENGTHS_OF)
+        multiple = width_step(split.spec) if hasattr(split, "waves") else LENGTHS_OF
+        return by_length(split.lengths, bench.section.batch_tokens, multiple)
     return in_order(np.arange(len(split)), bench.section.batch_size)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from basestone.core.artifact import Manifest, read_json
-from basestone.core.contracts import Objective, view_of
+from basestone.core.contracts import Objective, View, view_of
 from basestone.core.errors import UsageError
 from basestone.core.run import RunFolder
 from basestone.core.spec import DataSpec, ImageSpec, SpeechSpec, read_spec
@@ -64,8 +64,23 @@ def prepared_spec(prepared: Path, objective: Objective) -> DataSpec:
     if isinstance(spec, ImageSpec):
         return spec
     if isinstance(spec, SpeechSpec):
-        return replace(spec, head="classes" if view_of(objective).kind == "labels" else "characters")
+        return _spoken(spec, prepared, view_of(objective))
     return spec if view_of(objective).kind == "labels" else replace(spec, head="tokens")
+
+
+def _spoken(spec: SpeechSpec, prepared: Path, view: View) -> SpeechSpec:
+    from basestone.data.speech.sounds import conditions_of
+
+    if view.kind == "samples":
+        conditions = conditions_of(read_json(prepared / "card.json"), view.condition_on)
+        return replace(spec, head="samples", conditions=conditions)
+    return replace(spec, head="classes" if view.kind == "labels" else "characters")
+
+
+def read_as(description: dict[str, Any]) -> View:
+    """How the model of a ``model.json`` reads its data."""
+    told: Any = description["spec"].get("conditions", ())
+    return View(kind=description.get("reads", "labels"), condition_on=tuple(name for name, _ in told))
 
 
 def built(description: dict[str, Any]) -> nn.Module:

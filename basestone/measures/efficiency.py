@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -29,8 +29,17 @@ def collect_latency(subject: Subject, raw: Tensor, runs: int, warmup: int = 20) 
     From pixels to logits, one call after another in this process (without load: LAT-1, not LAT-2), by the monotonic
     clock; ``warmup`` calls are left out and the garbage collector waits.
     """
+    return _timed(lambda: _predict(subject, raw), len(raw), runs, warmup)
+
+
+def collect_synthesis(step: Callable[[], object], audio_s: float, runs: int, warmup: int = 20) -> dict[str, Any]:
+    """The columns of ``synthesis_time``: wall time of ``runs`` calls that each make ``audio_s`` seconds of sound."""
+    return _timed(step, 1, runs, warmup) | {"audio_s": np.full(runs, audio_s)}
+
+
+def _timed(call: Callable[[], object], batch_size: int, runs: int, warmup: int) -> dict[str, Any]:
     for _ in range(warmup):
-        _predict(subject, raw)
+        call()
     nanoseconds = np.empty(runs, np.int64)
     collecting = gc.isenabled()
     gc.collect()
@@ -38,14 +47,14 @@ def collect_latency(subject: Subject, raw: Tensor, runs: int, warmup: int = 20) 
     try:
         for run in range(runs):
             started = time.perf_counter_ns()
-            _predict(subject, raw)
+            call()
             nanoseconds[run] = time.perf_counter_ns() - started
     finally:
         if collecting:
             gc.enable()
     return {
         "run": np.arange(runs, dtype=np.int64),
-        "batch_size": np.full(runs, len(raw), np.int64),
+        "batch_size": np.full(runs, batch_size, np.int64),
         "seconds": nanoseconds / 1e9,
     }
 
@@ -71,24 +80,37 @@ def measure_inference(subject: Subject, raw: Tensor, least_s: float = 0.5) -> di
 
 def latency_p99(records: Records) -> Measurement:
     """The 99th percentile of the wall time of one prediction, in seconds; bounds by order statistics (≥ 299 runs)."""
-    seconds = records.table("latency")["seconds"]
+    return _p99(records, "latency")
+
+
+def _p99(records: Records, name: str) -> Measurement:
+    seconds = records.table(name)["seconds"]
     if len(seconds) < MIN_RUNS:
         raise RecordsMissing(f"an upper bound of p99 at 95 % needs at least {MIN_RUNS} runs; there are {len(seconds)}")
     value, interval = order_statistic_quantile(seconds, 0.99)
-    sizes = sorted(set(records.table("latency")["batch_size"].tolist()))
+    sizes = sorted(set(records.table(name)["batch_size"].tolist()))
     detail = {"p50_s": float(np.median(seconds)), "max_s": float(seconds.max()), "batch_size": sizes}
     return Measurement(measure="latency_p99", value=value, unit="s", n=len(seconds), interval=interval, detail=detail)
 
 
 def real_time_factor(records: Records) -> Measurement:
     """The p99 of a prediction's wall time over the length of the recording: below 1 it keeps up with who speaks."""
-    audio = records.table("latency").get("audio_s")
+    return _over_sound("real_time_factor", records, "latency")
+
+
+def synthesis_real_time_factor(records: Records) -> Measurement:
+    """The p99 of the wall time in which a stretch of sound is made over its length: below 1 it can be heard as made."""
+    return _over_sound("synthesis_real_time_factor", records, "synthesis_time")
+
+
+def _over_sound(name: str, records: Records, table: str) -> Measurement:
+    audio = records.table(table).get("audio_s")
     if audio is None or not (audio > 0).all():
-        raise RecordsMissing("a real-time factor needs 'audio_s', the seconds of the recording, in 'latency'")
-    timed, seconds = latency_p99(records), float(audio[0])
+        raise RecordsMissing(f"a real-time factor needs 'audio_s', the seconds of the recording, in '{table}'")
+    timed, seconds = _p99(records, table), float(audio[0])
     bounds = replace(timed.interval, lower=timed.interval.lower / seconds, upper=timed.interval.upper / seconds)
     return Measurement(
-        measure="real_time_factor",
+        measure=name,
         value=timed.value / seconds,
         unit="1",
         n=timed.n,

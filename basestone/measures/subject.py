@@ -16,6 +16,8 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor, nn
 
+from basestone.core.batch import Batch
+
 Raw = Callable[[NDArray[np.int64]], Tensor]
 Progress = Callable[[int, int], object]
 Columns = dict[str, NDArray[Any]]
@@ -48,6 +50,12 @@ class Subject:
             inputs = inputs.contiguous(memory_format=torch.channels_last)
         with torch.autocast("cpu", dtype=torch.bfloat16, enabled=self.precision == "bf16"):
             return self.model(inputs).float()
+
+    @torch.inference_mode()
+    def nats(self, batch: Batch) -> Tensor:
+        """What every target of a batch costs a model that says so itself: float32 nats, 0 where there is no target."""
+        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=self.precision == "bf16"):
+            return self.model(batch.inputs, batch.targets).float()
 
 
 def to_unit(raw: Tensor) -> Tensor:

@@ -25,7 +25,7 @@ from basestone.core.registry import (
 from basestone.core.spec import DataSpec, ImageSpec, TextSpec
 from basestone.models.detection_catalogue import faster_rcnn, yolo
 from basestone.models.randomness import own_randomness
-from basestone.models.speech_catalogue import speech_net
+from basestone.models.speech_catalogue import speech_net, wavenet
 from basestone.models.text_catalogue import bert, gpt, recurrent, transformers
 
 if TYPE_CHECKING:
@@ -178,6 +178,7 @@ MODELS: Registry[nn.Module] = Registry(
         "yolo": yolo,
         "faster_rcnn": faster_rcnn,
         "speech_net": speech_net,
+        "wavenet": wavenet,
     },
 )
 

@@ -84,8 +84,8 @@ def whole_training_flops(
     counted = analytic = 0
     for shape, samples in shapes.items():
         sized = replace(batch, inputs=meta_input(module, shape, len(batch)))
-        if batch.targets.shape == batch.inputs.shape:  # a target for each token
-            sized = replace(sized, targets=sized.inputs)
+        if batch.targets.shape[1:] == batch.inputs.shape[-1:]:  # a target for each token or sample
+            sized = replace(sized, targets=sized.inputs if sized.inputs.ndim == 2 else sized.inputs[:, 0])
         counted += samples * training_flops(module, objective, sized)
         pair = replace(sized, inputs=sized.inputs[:2], targets=sized.targets[:2].to("meta"), index=sized.index[:2])
         analytic += samples * analytic_flops(module, shape, training=True, forward=partial(objective, batch=pair))

@@ -44,6 +44,8 @@ def speech_net(
     from basestone.models.own.speech_net import SpeechNet
 
     speech = speech_only(spec, "speech_net")
+    if speech.head == "samples":
+        raise UsageError("The model 'speech_net' hears and does not speak. Choose wavenet, or another objective.")
     with own_randomness():
         front = LogMel(speech.sample_rate, mels, window_s, hop_s, floor)
         return SpeechNet(
@@ -57,6 +59,49 @@ def speech_net(
             drop_rate,
             masked_mels,
             masked_frames,
+        )
+
+
+def wavenet(
+    spec: DataSpec,
+    *,
+    layers: Annotated[int, Interval(ge=1, le=14)] = 9,
+    blocks: PositiveInt = 2,
+    width: PositiveInt = 32,
+    skip_width: PositiveInt = 64,
+    output: Literal["softmax", "logistics"] = "softmax",
+    mixtures: PositiveInt = 10,
+    embedded: PositiveInt = 16,
+    frames: bool = False,
+    mels: Annotated[int, Interval(ge=8, le=128)] = 40,
+    window_s: PositiveFloat = 0.032,
+    hop_s: PositiveFloat = 0.01,
+    floor: PositiveFloat = 1e-5,
+) -> nn.Module:
+    """WaveNet, our own: each sample of sound from those before it (arXiv:1609.03499).
+
+    ``layers``: of each block, whose dilations are 1, 2, 4 …; ``output``: a softmax over 256 classes, or a mixture of
+    ``mixtures`` logistics; ``embedded``: width of what is told of a recording (objective.condition_on); ``frames``:
+    whether it is also told the recording's log-mel frames, as a vocoder is: ``mels`` bands every ``hop_s`` seconds.
+    """
+    from basestone.models.own.log_mel import LogMel
+    from basestone.models.own.sample_odds import odds_of
+    from basestone.models.own.wavenet import WaveNet
+
+    speech = speech_only(spec, "wavenet")
+    if speech.head != "samples":
+        raise UsageError("The model 'wavenet' learns sound sample by sample. Set objective: {kind: audio_lm}.")
+    dilations = [2**layer for layer in range(layers)] * blocks
+    with own_randomness():
+        return WaveNet(
+            odds_of(output, mixtures),
+            dilations,
+            width,
+            skip_width,
+            values=[len(values) for _, values in speech.conditions],
+            embedded=embedded,
+            front=LogMel(speech.sample_rate, mels, window_s, hop_s, floor) if frames else None,
+            mels=mels,
         )
 
 

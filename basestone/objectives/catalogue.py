@@ -7,6 +7,7 @@ from basestone.core.registry import Registry
 from basestone.objectives.detection import detection
 from basestone.objectives.group_dro import group_dro
 from basestone.objectives.language import causal_lm, masked_lm
+from basestone.objectives.sound import audio_lm
 from basestone.objectives.speech import ctc
 from basestone.objectives.supervised import cross_entropy, mse
 
@@ -20,5 +21,6 @@ OBJECTIVES: Registry[Objective] = Registry(
         "causal_lm": causal_lm,
         "detection": detection,
         "ctc": ctc,
+        "audio_lm": audio_lm,
     },
 )

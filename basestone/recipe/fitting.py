@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from basestone.core.errors import Fault
+from basestone.core.errors import Fault, did_you_mean
 from basestone.data.detection.transforms import MOVES_BOXES
+from basestone.data.speech.options import SpeechData
 from basestone.data.speech.transforms import SPEECH_TRANSFORMS
 from basestone.models.detection_catalogue import DETECTORS
-from basestone.recipe.schema import Adapt, Compress, Data, Pretrain, Recipe, data_kind
+from basestone.recipe.schema import Adapt, Audit, Compress, Data, Pretrain, Recipe, data_kind
 
 WORDS = {
     "images": "images",
@@ -20,18 +21,19 @@ TASKS = {
     "images": ("image_classification",),
     "boxes": ("detection",),
     "text": ("text_classification", "text_regression", "language_modelling"),
-    "speech": ("speech_classification", "speech_recognition"),
+    "speech": ("speech_classification", "speech_recognition", "audio_modelling"),
 }
 MODELS_OF = {
     "text": ("bert", "gpt", "recurrent", "transformers"),
-    "speech": ("speech_net",),
+    "speech": ("speech_net", "wavenet"),
     "boxes": tuple(DETECTORS),
 }  # those of images are all others
+MOST_SAMPLES = 1_000_000  # of sound in a batch of an audit: a gigabyte of answers
 RECORDED = ("index", "label", "prediction", "confidence", "loss")
 OBJECTIVES_OF = {
     "images": ("cross_entropy", "mse", "group_dro"),
     "text": ("cross_entropy", "mse", "group_dro", "masked_lm", "causal_lm"),
-    "speech": ("cross_entropy", "mse", "group_dro", "ctc"),
+    "speech": ("cross_entropy", "mse", "group_dro", "ctc", "audio_lm"),
     "boxes": ("detection",),
 }
 
@@ -55,6 +57,8 @@ def fitting(recipe: Recipe, stage: Pretrain, data: Data, path: str) -> Iterator[
     if (task == "speech_recognition") != (stage.objective.kind == "ctc"):
         message = f"must be ctc for speech_recognition and for it alone; got '{stage.objective.kind}' for '{task}'."
         yield Fault(path=f"{path}.objective.kind", message=message)
+    if kind == "speech":
+        yield from sound_fits(task, stage, data, path)
     if kind == "text" and stage.augment:
         yield Fault(path=f"{path}.augment", message="must be empty for text, which has no such changes. Drop it.")
     for index, transform in enumerate(stage.augment if kind != "text" else ()):
@@ -99,6 +103,34 @@ def grouped_training(stage: Pretrain | Adapt | Compress, data: Data | None, path
         yield Fault(path=f"{path}.objective.kind", message="needs groups, and the data name none. Add data.groups.")
     if stage.fit is not None and stage.fit.balance not in (None, "classes") and not grouped:
         yield Fault(path=f"{path}.fit.balance", message="needs groups, and the data name none. Add data.groups.")
+
+
+def sound_fits(task: str | None, stage: Pretrain, data: Data, path: str) -> Iterator[Fault]:
+    """A model of sound has its own task, objective and network, and learns recordings as they are."""
+    learns, speaks = stage.objective.kind == "audio_lm", stage.model.kind == "wavenet"
+    if (task == "audio_modelling") != learns:
+        message = f"must be audio_lm for audio_modelling and for it alone; got '{stage.objective.kind}' for '{task}'."
+        yield Fault(path=f"{path}.objective.kind", message=message)
+    elif learns != speaks:
+        wanted = "wavenet" if learns else "speech_net"
+        yield Fault(path=f"{path}.model.kind", message=f"must be {wanted} for '{task}'; got '{stage.model.kind}'.")
+    if learns and stage.augment:
+        yield Fault(path=f"{path}.augment", message="must be empty for audio_lm, which learns sound as it is. Drop it.")
+    known = ["label", *getattr(data, "groups", ())]
+    for index, column in enumerate(getattr(stage.objective, "condition_on", ())):
+        if column not in known:
+            message = f"must be label or in data.groups; got '{column}'.{did_you_mean(column, known)}"
+            yield Fault(path=f"{path}.objective.condition_on.{index}", message=message)
+
+
+def sound_at_once(stage: Audit, data: Data, path: str) -> Iterator[Fault]:
+    """A model of sound has 256 answers for every sample of every recording in a batch."""
+    if isinstance(data, SpeechData):
+        longest = round(data.max_seconds * data.sample_rate)
+        most = max(1, MOST_SAMPLES // longest)
+        if stage.batch_size > most:
+            message = f"must be at most {most} for recordings of {longest:,} samples; got {stage.batch_size}. Lower it."
+            yield Fault(path=f"{path}.batch_size", message=message)
 
 
 def group_names(data: Data, path: str) -> Iterator[Fault]:

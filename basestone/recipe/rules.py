@@ -16,7 +16,7 @@ from basestone.core.registry import Section
 from basestone.data.detection.options import BoxData
 from basestone.data.options import DataOptions
 from basestone.data.text.options import TextData
-from basestone.recipe.fitting import fitting, group_names, grouped_training, labels_of_task, quantities
+from basestone.recipe.fitting import fitting, group_names, grouped_training, labels_of_task, quantities, sound_at_once
 from basestone.recipe.schema import Adapt, Audit, Compress, Data, Extract, Pretrain, Recipe, Report, data_kind
 
 NEEDS = {
@@ -28,7 +28,7 @@ NEEDS = {
 }  # stage kind → the kind that must come before it
 MODELS = ("pretrain", "adapt", "compress")  # kinds of stages that leave a model
 OWN_SIDE = {"sklearn_digits": 8, "cifar_binary": 32, "cifar_python": 32}  # pixels, before data.image_size
-WITHOUT_VALIDATION = ("sklearn_digits", "cifar_binary", "cifar_python", "scenes", "spoken_digits")
+WITHOUT_VALIDATION = ("sklearn_digits", "cifar_binary", "cifar_python", "scenes", "spoken_digits", "tones")
 
 
 def broken_rules(recipe: Recipe, raw: dict[str, Any]) -> Iterator[Fault]:
@@ -66,6 +66,8 @@ def broken_rules(recipe: Recipe, raw: dict[str, Any]) -> Iterator[Fault]:
             yield from _reference(raw, name, "parent", stage.parent, *MODELS)
         if isinstance(stage, Audit):
             yield from _answers(recipe, name, stage)
+            if data is not None and getattr(recipe, "task", None) == "audio_modelling":
+                yield from sound_at_once(stage, data, path)
             yield from _beside(raw, name, stage, getattr(recipe, "task", None))
             yield from _reference(raw, name, "subject", stage.subject, *MODELS)
         if isinstance(stage, Compress):
@@ -166,7 +168,10 @@ def _extraction(stage: Extract, data: Data | None, path: str) -> Iterator[Fault]
             message=f"must hold '{missing[0]}' for the estimators of 'downstream'. Add it, or set downstream: [].",
         )
     if data is not None and data_kind(data) == "speech":
-        yield Fault(path=path, message="is for images and text so far, and these data are speech. Drop the stage.")
+        if stage.pool not in (None, "mean"):
+            yield Fault(path=f"{path}.pool", message="must be mean for speech, whose recordings differ in length.")
+        if stage.runtime != "eager":
+            yield Fault(path=f"{path}.runtime", message="must be eager for speech. Drop it.")
     if isinstance(data, TextData) and stage.pool == "flat":
         yield Fault(
             path=f"{path}.pool",

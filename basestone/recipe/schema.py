@@ -156,7 +156,9 @@ class Extract(Strict):
     splits: list[Literal["train", "validation", "test"]] | None = Field(
         default=None, description="Which are read; None: all that the data have."
     )
-    batch_tokens: PositiveInt = Field(default=16_384, description="Tokens of one batch of text, padding included.")
+    batch_tokens: PositiveInt = Field(
+        default=16_384, description="Tokens of a batch of text, or samples of one of sound, padding too."
+    )
     batch_size: PositiveInt = Field(default=250, description="Images of one batch.")
     precision: Literal["fp32", "bf16"] = "fp32"
     runtime: Literal["eager", "openvino"] = Field(
@@ -184,6 +186,7 @@ class SampleSizes(Strict):
     train: PositiveInt | None = Field(default=5_000, description="Training samples for the generalisation gap.")
     corruptions: PositiveInt | None = Field(default=1_000, description="Test images, each seen 75 times (15 × 5).")
     replay: PositiveInt = Field(default=256, description="Fixed inputs replayed through a freshly restored model.")
+    spoken_s: PositiveFloat = Field(default=1.0, description="Seconds of each sound that a model of sound makes.")
     latency_runs: Annotated[int, Field(ge=299)] = Field(default=1_000, description="p99 at 95 % needs at least 299.")
 
 
@@ -233,6 +236,7 @@ class Recipe(Strict):
         "language_modelling",
         "speech_classification",
         "speech_recognition",
+        "audio_modelling",
     ]
     seed: NaturalInt = 0
     data: DataSection

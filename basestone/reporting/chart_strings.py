@@ -166,6 +166,14 @@ CHARTS: dict[str, tuple[str, str]] = {
         "{n} 张照片在强度 1（轻）至 5（重）下、重叠度 0.5 的平均精度均值；虚线为同一批照片未受扰动时的数值。",
     ),
     "severity": ("Severity", "强度"),
+    "chart_sounds": ("What the model says", "模型生成的声音"),
+    "chart_sounds_note": (
+        "Drawn sample by sample from silence on: waveform above spectrogram (70 dB), under what the model was told.",
+        "自静音起逐采样点抽样生成；波形在上，频谱图（70 dB）在下；各图之上为给予模型的条件。",
+    ),
+    "amplitude": ("Amplitude", "幅度"),
+    "kilohertz": ("kHz", "kHz"),
+    "listen": ("Listen", "试听"),
     "chart_latency": ("Latency of single predictions", "单次预测延迟"),
     "chart_latency_note": (
         "Share of {n} runs that were at least this fast; p99 is drawn at its upper bound, the value that is judged.",

@@ -16,6 +16,7 @@ from basestone.reporting import (
     group_charts,
     method_charts,
     sample_charts,
+    sound_charts,
     transfer_charts,
 )
 from basestone.reporting.numbers import duration
@@ -39,7 +40,7 @@ def figures(view: ReportView) -> list[Figure]:
     """The charts of a run, in the order of the page."""
     makers = (
         *(intervals, learning, methods, transfer, candidates, groups, confusion, reliability, classes),
-        *(robustness, kept_precision, latency, stages),
+        *(robustness, kept_precision, sounds, latency, stages),
     )
     return [figure for maker in makers for figure in _unless_missing(maker, view)]
 
@@ -185,6 +186,12 @@ def kept_precision(view: ReportView) -> Figure | None:
 
 def _is_measured(view: ReportView, name: str) -> bool:
     return "value" in view.measurements.get(name, {})
+
+
+def sounds(view: ReportView) -> Figure | None:
+    """What a model of sound says."""
+    takes = sound_charts.takes_of(view.records.table("sounds"), view.card["spec"]["sample_rate"])
+    return _figure("sounds", say("chart_sounds_note"), lambda language: sound_charts.sounds_chart(takes, language))
 
 
 def latency(view: ReportView) -> Figure | None:

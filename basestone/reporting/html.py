@@ -13,6 +13,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from basestone.core.evidence import RecordsMissing
 from basestone.reporting.bar import interval_bar
 from basestone.reporting.evidence import REPORT_FILES
 from basestone.reporting.extraction import extractions
@@ -21,6 +22,7 @@ from basestone.reporting.figures import figures
 from basestone.reporting.numbers import DASH, count, quantity
 from basestone.reporting.scenes import MARKS as SCENE_MARKS
 from basestone.reporting.scenes import shown_scenes
+from basestone.reporting.sound_charts import Take, playable, takes_of
 from basestone.reporting.strings import LANGUAGES, Text, both, say
 from basestone.reporting.verification import ATTESTATION
 from basestone.reporting.view import CriterionView, ReportView, Sample
@@ -50,6 +52,7 @@ def render(view: ReportView) -> str:
         extractions=[
             (one, {lang: Markup(svg) for lang, svg in (one.picture or {}).items()}) for one in extractions(view)
         ],
+        takes=_takes(view),
         samples=_samples(view),
         scenes=shown_scenes(view.scenes),
         scene_marks=SCENE_MARKS,
@@ -92,6 +95,15 @@ def _samples(view: ReportView) -> list[tuple[str, list[tuple[Sample, str | None]
         kept.append(sample)
     groups = {"wrong": [one for one in kept if not one.correct], "correct": [one for one in kept if one.correct]}
     return [(name, [(one, _data_uri(one.png)) for one in group]) for name, group in groups.items() if group]
+
+
+def _takes(view: ReportView) -> list[Take]:
+    """What a model of sound says, as far as the page can carry it."""
+    try:
+        table = view.records.table("sounds")
+    except RecordsMissing:
+        return []
+    return playable(takes_of(table, view.card["spec"]["sample_rate"]))
 
 
 def _data_uri(png: bytes | None) -> str | None:

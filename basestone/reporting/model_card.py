@@ -22,6 +22,7 @@ PIPELINES = {
     "image_classification": "image-classification",
     "speech_classification": "audio-classification",
     "speech_recognition": "automatic-speech-recognition",
+    "audio_modelling": "text-to-audio",
 }
 
 

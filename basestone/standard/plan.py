@@ -30,6 +30,8 @@ FORWARDS: dict[str, int] = {
     "quantities_train": 1,
     "replay": 1,
     "transcripts_test": 1,
+    "sound_test": 1,
+    "sound_train": 1,
 }
 SINGLY = ("latency",)  # records whose passes take one image at a time
 

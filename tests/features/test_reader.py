@@ -8,6 +8,7 @@ from torch import nn
 
 from basestone.core.errors import UsageError
 from basestone.features.reader import Reader
+from basestone.models.own.log_mel import held_places
 from basestone.models.own.text_model import pooled
 
 PAD = 0
@@ -105,3 +106,33 @@ def test_a_layer_that_does_not_run_is_told():
 def test_what_cannot_be_pooled_is_told_with_its_shape():
     with pytest.raises(UsageError, match=r"N×C×H×W of images; it is N×3×6×6\. Choose another layer, or for images"):
         reader(Net(), "conv", pool="last")(torch.randn(2, 1, 6, 6))
+
+
+class Heard(nn.Module):
+    """Sound as samples × channels, then as channels × frames, then as channels × bands × frames."""
+
+    def __init__(self):
+        super().__init__()
+        self.samples, self.frames, self.maps = nn.Linear(1, 3), nn.AvgPool1d(4), nn.Conv2d(1, 2, 1)
+
+    def forward(self, waves):
+        return self.maps(self.frames(self.samples(waves[:, :, None]).transpose(1, 2))[:, None])
+
+
+@pytest.mark.parametrize(("layer", "dim"), [("samples", 3), ("frames", 3), ("maps", 6)])
+def test_sound_is_averaged_over_what_a_recording_lasts(layer, dim):
+    model, short = Heard(), torch.rand(1, 8) + 0.5
+    padded = torch.cat([short, torch.zeros(1, 16)], 1)
+    read = Reader(model, layer, side="output", pool="mean", pool_tokens=pooled, inside=held_places)
+    found = read(short)
+    assert found.shape == (1, dim)
+    torch.testing.assert_close(read(padded), found)
+    whole = model.samples(short[:, :, None]).mean(1)  # linear up to the maps: averages of averages
+    if layer != "maps":
+        torch.testing.assert_close(found, whole)
+
+
+def test_a_place_belongs_to_a_recording_when_it_begins_within_it():
+    waves = torch.zeros(2, 8)
+    waves[0, 4], waves[1, 7] = 0.1, 0.1  # five samples, eight
+    assert held_places(waves, 8).sum(1).tolist() == [5, 8] and held_places(waves, 4).sum(1).tolist() == [3, 4]

@@ -95,10 +95,13 @@ def test_thresholds_are_those_of_the_standard():
         ("GEN-1", "word_error_rate"): ("word_error_rate", "at_most", None),
         ("GEN-1", "r_squared"): ("r_squared", "at_least", None),
         ("GEN-1", "over_mean"): ("r_squared", "at_least", 0),
+        ("GEN-1", "bits_per_sample"): ("bits_per_sample", "at_most", None),
+        ("GEN-1", "under_histogram"): ("bits_under_histogram", "at_least", 0),
         ("GEN-2", "map_gap"): ("map_gap", "at_most", 0.10),
         ("GEN-2", "r_squared_gap"): ("r_squared_gap", "at_most", 0.10),
         ("GEN-2", "gap"): ("accuracy_gap", "at_most", 0.10),
         ("GEN-2", "bits"): ("bits_gap", "at_most", 0.10),
+        ("GEN-2", "sample_bits"): ("sample_bits_gap", "at_most", 0.10),
         ("GEN-3", "range"): ("seed_range", "at_most", 0.02),
         ("GEN-4", "error"): ("calibration_error", "at_most", 0.05),
         ("GEN-5", "leakage"): ("leakage_rate", "at_most", 0.001),
@@ -124,6 +127,7 @@ def test_thresholds_are_those_of_the_standard():
         ("HUM-4", "intact"): ("log_intact", "at_least", 1),
         ("HUM-4", "tampering"): ("tampering_found", "at_least", 1),
         ("INT-6", "replay"): ("path_replay", "at_least", 0.95),
+        ("LAT-1", "synthesis"): ("synthesis_real_time_factor", "at_most", 1.0),
         ("CST-1", "flops_error"): ("training_flops_error", "at_most", 0.10),
         ("CST-1", "complete"): ("training_record_complete", "at_least", 1),
         ("CST-2", "flops"): ("inference_flops", "at_most", None),
@@ -141,6 +145,7 @@ def test_only_the_gain_over_guessing_is_strict_and_only_the_duty_to_record_is_no
         ("GEN-1", "over_baseline"),
         ("GEN-1", "under_baseline"),
         ("GEN-1", "over_mean"),
+        ("GEN-1", "under_histogram"),
     ]
     assert [key for key, criterion in criteria.items() if criterion.basis.kind == "normative"] == [
         ("CST-1", "complete")

@@ -245,6 +245,7 @@ def test_a_clause_may_not_ask_for_a_measure_that_does_not_exist(tmp_path):
     assert found == [
         "GEN-2.criteria.measure: there is no measure 'accuracy_gap'. Did you mean 'accuracy_gaps'?",
         "GEN-2.criteria.measure: there is no measure 'bits_gap'. Known: accuracy, accuracy_gaps.",
+        "GEN-2.criteria.measure: there is no measure 'sample_bits_gap'. Known: accuracy, accuracy_gaps.",
         "GEN-2.criteria.measure: there is no measure 'map_gap'. Known: accuracy, accuracy_gaps.",
         "GEN-2.criteria.measure: there is no measure 'r_squared_gap'. Known: accuracy, accuracy_gaps.",
     ]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from basestone.data.duplicates import copies_of_test, find_exact_copies, protect
 from basestone.data.readers.contract import SPLITS, SplitName
 from basestone.data.speech.cache import SPEED, Recorded, open_recorded, recorded
 from basestone.data.speech.options import SpeechData
+from basestone.data.speech.sounds import Sounds, conditions_of
 from basestone.data.speech.sources import SPEECH_SOURCES
 from basestone.data.speech.splits import Recordings, Transcribed
 from basestone.data.split import all_classes_in_train, divide, limited
@@ -70,7 +72,7 @@ def open_speech(
 ) -> Recordings:
     """The split whose rows of ``samples.parquet`` are ``samples``, as ``view`` says."""
     spec, cache = SpeechSpec.from_json(card["spec"]), open_recorded(cache_root, card["cache"])
-    if view.kind not in ("labels", "characters"):
+    if view.kind not in ("labels", "documents", "characters", "samples"):
         raise UsageError(f"Speech cannot be read as '{view.kind}'. Choose another objective.")
     if view.kind == "characters" and not all(samples["text"].tolist()):
         raise UsageError(
@@ -82,7 +84,10 @@ def open_speech(
             "Recordings must have labels for this objective, and these have none. Name their column in "
             "data.source.label."
         )
-    return (Recordings if view.kind == "labels" else Transcribed)(
+    kinds: dict[str, Callable[..., Recordings]] = {"characters": Transcribed}
+    if view.kind == "samples":
+        kinds["samples"] = partial(Sounds, crop=view.crop, conditions=conditions_of(card, view.condition_on))
+    return kinds.get(view.kind, Recordings)(
         cache.flat,
         cache.ends,
         samples["position"],

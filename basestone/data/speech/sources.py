@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 from annotated_types import Interval, Len
 
-from basestone.core.registry import NaturalInt, PositiveInt, Registry
+from basestone.core.registry import NaturalInt, PositiveFloat, PositiveInt, Registry
 from basestone.data.readers.contract import SplitName
 from basestone.data.speech.contract import SpeechSource
 
@@ -35,6 +35,16 @@ def spoken_digits(
     from basestone.data.speech.spoken_digits import SpokenDigits
 
     return SpokenDigits(speakers=speakers, accents=accents, rates=rates, takes=takes, words=words, draw=draw)
+
+
+def tones(*, takes: PositiveInt = 20, seconds: PositiveFloat = 0.5, draw: NaturalInt = 0) -> SpeechSource:
+    """Notes, fifths, major and minor chords in three timbres by a synthesiser of our own, at 8 kHz; synthetic.
+
+    ``takes``: of each chord in each timbre; ``draw``: another one gives others. Labels: the chord; group: timbre.
+    """
+    from basestone.data.speech.tones import Tones
+
+    return Tones(takes=takes, seconds=seconds, draw=draw)
 
 
 def audiofolder(*, root: str, label: str | None = "label", text: str | None = None) -> SpeechSource:
@@ -79,6 +89,7 @@ SPEECH_SOURCES: Registry[SpeechSource] = Registry(
     "speech source",
     {
         "spoken_digits": spoken_digits,
+        "tones": tones,
         "audiofolder": audiofolder,
         "manifest": manifest,
         "librispeech": librispeech,

@@ -108,9 +108,14 @@ class Transcribed(Recordings):
         return torch.from_numpy(targets)
 
 
+def width_step(spec: SpeechSpec) -> int:
+    """Samples of which every width of a batch is a multiple."""
+    return max(1, spec.sample_rate // WIDTHS_A_SECOND)
+
+
 def padded(recordings: Sequence[NDArray[np.float32]], spec: SpeechSpec) -> NDArray[np.float32]:
     """N×T with zeros behind each recording; none is longer than ``max_samples``."""
-    step = max(1, spec.sample_rate // WIDTHS_A_SECOND)
+    step = width_step(spec)
     longest = max(map(len, recordings))
     out = np.zeros((len(recordings), min(-(-longest // step) * step, spec.max_samples)), np.float32)
     for row, recording in zip(out, recordings, strict=True):

@@ -28,6 +28,12 @@ def held_samples(waves: Tensor) -> Tensor:
     return ((waves != 0) * place).amax(1).clamp(min=1)
 
 
+def held_places(waves: Tensor, places: int) -> Tensor:
+    """N×places booleans: which of as many even parts of N×T recordings begin before the recording ends."""
+    begins = torch.arange(places, device=waves.device) * (waves.shape[1] / places)
+    return begins < held_samples(waves)[:, None]
+
+
 def levelled(waves: Tensor, held: Tensor) -> Tensor:
     """Every recording at a mean power of 1, so that loudness cannot matter. ``held``: N, its samples."""
     power = waves.square().sum(1) / held
