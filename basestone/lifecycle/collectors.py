@@ -10,6 +10,7 @@ from basestone.core.errors import ArtifactError
 from basestone.core.evidence import Records, read_records
 from basestone.lifecycle.collect import Collector, Fact, Session
 from basestone.lifecycle.detections import detected_corrupted, detected_test, detected_train, replayed_boxes
+from basestone.lifecycle.privacy import PRIVACY
 from basestone.lifecycle.quantities import quantities_test, quantities_train, replayed_quantities
 from basestone.lifecycle.restore import corruptions
 from basestone.lifecycle.transcripts import replayed_frames, transcripts_test
@@ -304,4 +305,5 @@ COLLECTORS: dict[str, Collector] = {
     "detected_corrupted": detected_corrupted,
     "beside": beside,
     "beside_sizes": beside_sizes,
+    **PRIVACY,
 }

@@ -18,7 +18,7 @@ from basestone.recipe.schema import Pretrain
 if TYPE_CHECKING:
     from torch import nn
 
-    from basestone.core.contracts import Objective
+    from basestone.core.contracts import BatchSource, Objective
     from basestone.data.dataset import Split
     from basestone.training.options import FitOptions
 
@@ -53,21 +53,28 @@ def assemble(corridor: Corridor, section: Pretrain, prepared: Manifest) -> Assem
     """Builds the model, initialises it, opens the data and the objective."""
     from basestone.data.dataset import open_split
     from basestone.data.transforms import TRANSFORMS
-    from basestone.models.catalogue import INITS, MODELS
-    from basestone.models.initialise import from_data
     from basestone.objectives.catalogue import OBJECTIVES
 
     data, seed = corridor.folder.stage(prepared.stage), corridor.recipe.seed
     objective = OBJECTIVES.build(section.objective)
     view, spec = view_of(objective), prepared_spec(data, objective)
-    model = MODELS.build(section.model, spec)
-    INITS.build(section.init, model, seed)
     augment = [TRANSFORMS.build(transform) for transform in section.augment]
     train = open_split(data, corridor.cache, "train", augment=augment, view=view)
-    from_data(model, train, seed)
+    model = initialised(section, spec, train, seed)
     held_out = "validation" in prepared.facts["counts"]
     validation = open_split(data, corridor.cache, "validation", view=view) if held_out else None
     return Assembly(model=model, spec=spec, train=train, validation=validation, objective=objective)
+
+
+def initialised(section: Pretrain, spec: DataSpec, train: BatchSource, seed: int) -> nn.Module:
+    """The section's model with the weights that training starts from."""
+    from basestone.models.catalogue import INITS, MODELS
+    from basestone.models.initialise import from_data
+
+    model = MODELS.build(section.model, spec)
+    INITS.build(section.init, model, seed)
+    from_data(model, train, seed)
+    return model
 
 
 def _work(corridor: Corridor, section: Pretrain, prepared: Manifest, folder: Path) -> dict[str, Any]:

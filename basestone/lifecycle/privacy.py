@@ -1,0 +1,8 @@
+"""The collectors of what a model tells of its training data."""
+
+from __future__ import annotations
+
+from basestone.lifecycle.collect import Collector
+from basestone.lifecycle.shadows import membership
+
+PRIVACY: dict[str, Collector] = {"membership": membership}
