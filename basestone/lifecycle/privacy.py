@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
+from basestone.lifecycle.canaries import canaries, dp_claim
 from basestone.lifecycle.collect import Collector
 from basestone.lifecycle.shadows import membership
 
-PRIVACY: dict[str, Collector] = {"membership": membership}
+PRIVACY: dict[str, Collector] = {"membership": membership, "dp_claim": dp_claim, "canaries": canaries}

@@ -21,7 +21,7 @@ from basestone.measures import (
     seeds,
     transcripts,
 )
-from basestone.measures.privacy import membership
+from basestone.measures.privacy import canaries, membership
 from basestone.measures.robustness import retention
 
 MEASURES: dict[str, Callable[[Records], Measurement]] = {
@@ -48,6 +48,9 @@ MEASURES: dict[str, Callable[[Records], Measurement]] = {
     "corruption_retention_mean": retention.corruption_retention_mean,
     "corruption_retention_worst": retention.corruption_retention_worst,
     "membership_tpr": membership.membership_tpr,
+    "dp_epsilon": canaries.dp_epsilon,
+    "dp_delta": canaries.dp_delta,
+    "dp_canaries": canaries.dp_canaries,
     "latency_p99": efficiency.latency_p99,
     "real_time_factor": efficiency.real_time_factor,
     "training_flops_error": efficiency.training_flops_error,

@@ -93,7 +93,8 @@ class Clause(Strict):
 
     ``records`` names the tables and facts that the criteria are computed from; the first is the one that n counts.
     Fewer than ``min_n`` samples decide nothing. ``served`` clauses apply to a running service only, ``compressed`` ones
-    to a model that was made from another, ``seeds`` to one that was trained with several.
+    to a model that was made from another, ``seeds`` to one that was trained with several, ``private`` to one whose
+    training claims differential privacy.
     """
 
     id: Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9]*-[0-9]+$")]
@@ -109,6 +110,7 @@ class Clause(Strict):
     compressed: bool = False
     seeds: bool = False
     grouped: bool = False
+    private: bool = False
 
     @model_validator(mode="after")
     def _distinct_criteria(self) -> Self:
@@ -118,7 +120,14 @@ class Clause(Strict):
         return self
 
     def applies_to(
-        self, task: str, *, served: bool = False, compressed: bool = False, seeds: bool = False, grouped: bool = False
+        self,
+        task: str,
+        *,
+        served: bool = False,
+        compressed: bool = False,
+        seeds: bool = False,
+        grouped: bool = False,
+        private: bool = False,
     ) -> bool:
         """Whether the clause has anything to say about a model for ``task``; ``grouped``: the data name groups."""
         there = (
@@ -126,6 +135,7 @@ class Clause(Strict):
             (self.compressed, compressed),
             (self.seeds, seeds),
             (self.grouped, grouped),
+            (self.private, private),
         )
         concerned = all(found or not needed for needed, found in there)
         return concerned and (task in self.tasks or "*" in self.tasks)

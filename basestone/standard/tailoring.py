@@ -63,6 +63,7 @@ def resolve(
     compressed: bool = False,
     seeds: bool = False,
     grouped: bool = False,
+    private: bool = False,
     known_measures: Collection[str] | None = None,
 ) -> StandardInForce:
     """The standard in force for one audit; RecipeError with every fault, named by its path in the recipe."""
@@ -82,7 +83,9 @@ def resolve(
             ask,
             thresholds,
             held.get(key),
-            clauses[key].applies_to(task, served=served, compressed=compressed, seeds=seeds, grouped=grouped),
+            clauses[key].applies_to(
+                task, served=served, compressed=compressed, seeds=seeds, grouped=grouped, private=private
+            ),
         )
         for key, ask in found.clauses.items()
     ]
