@@ -26,12 +26,12 @@ class Chosen:
         self._targets = source.targets[where] if targets is None else targets
 
     def __len__(self) -> int:
-        """n."""
+        """N."""
         return len(self._where)
 
     @property
     def targets(self) -> Positions:
-        """n class positions."""
+        """N class positions."""
         return self._targets
 
     def batch(self, positions: Positions, generator: torch.Generator | None = None, *, epoch: int = 0) -> Batch:

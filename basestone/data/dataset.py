@@ -69,7 +69,12 @@ def open_split(
 
 
 def open_splits(
-    folder: Path, cache_root: Path, splits: Sequence[str], *, augment: Sequence[Transform] = (), view: View | None = None
+    folder: Path,
+    cache_root: Path,
+    splits: Sequence[str],
+    *,
+    augment: Sequence[Transform] = (),
+    view: View | None = None,
 ) -> Split:
     """Several splits as one, one after the other; else as ``open_split``."""
     card = read_json(folder / "card.json")

@@ -1,4 +1,4 @@
-"""Canaries: some training samples are given up to test a claim of privacy; a coin decides which are trained on, and how.
+"""Canaries: training samples that are given up to test a claim of privacy; a coin decides which are trained on.
 
 The coins are drawn for this alone, from the recipe's seed: training cannot know them, and afterwards anyone may.
 """

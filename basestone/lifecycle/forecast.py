@@ -52,6 +52,7 @@ def sample_sizes(section: Audit, counts: dict[str, int]) -> dict[str, int]:
     wanted, test = section.samples, counts["test"]
     tested = min(wanted.test or test, test)
     return {
+        "verbatim": section.privacy.extraction or 0,
         "clean_test": tested,
         "clean_train": min(wanted.train or counts["train"], counts["train"]),
         "corrupted": min(wanted.corruptions or tested, tested),
@@ -67,6 +68,7 @@ def sample_sizes(section: Audit, counts: dict[str, int]) -> dict[str, int]:
         "quantities_test": tested,
         "quantities_train": min(wanted.train or counts["train"], counts["train"]),
         "latency": wanted.latency_runs,
+        "membership": min(section.privacy.samples or test, test) if section.privacy.shadows else 0,
         "replay": min(wanted.replay, tested),
     }
 

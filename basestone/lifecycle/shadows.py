@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from basestone.core.artifact import Manifest
 from basestone.core.contracts import view_of
 from basestone.core.evidence import NotAsked, RecordsMissing, read_records, write_records
 from basestone.core.seed import derive, numpy_generator

@@ -21,7 +21,7 @@ from basestone.measures import (
     seeds,
     transcripts,
 )
-from basestone.measures.privacy import canaries, membership
+from basestone.measures.privacy import canaries, membership, verbatim
 from basestone.measures.robustness import retention
 
 MEASURES: dict[str, Callable[[Records], Measurement]] = {
@@ -51,6 +51,7 @@ MEASURES: dict[str, Callable[[Records], Measurement]] = {
     "dp_epsilon": canaries.dp_epsilon,
     "dp_delta": canaries.dp_delta,
     "dp_canaries": canaries.dp_canaries,
+    "verbatim_rate": verbatim.verbatim_rate,
     "latency_p99": efficiency.latency_p99,
     "real_time_factor": efficiency.real_time_factor,
     "training_flops_error": efficiency.training_flops_error,

@@ -25,11 +25,13 @@ FORWARDS: dict[str, int] = {
     "language_test": 1,
     "language_train": 1,
     "latency": 1,
+    "membership": 1,
     "parent_test": 1,
     "quantities_test": 1,
     "quantities_train": 1,
     "replay": 1,
     "transcripts_test": 1,
+    "verbatim": 1,
 }
 SINGLY = ("latency",)  # records whose passes take one image at a time
 

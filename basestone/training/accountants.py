@@ -1,9 +1,9 @@
 """What a private training spends: ε from two accountants that know nothing of each other.
 
 Opacus' (Gopi, Lee & Wutschitz 2021, arXiv:2106.02848: convolved privacy random variables) and Google's dp-accounting
-(Koskela et al. 2020, arXiv:1906.03049, Doroshenko et al. 2022, arXiv:2207.04380: privacy loss distributions). Both bound
-the same quantity from above, for neighbours that differ by one sample added or removed, under Poisson sampling. The
-larger is claimed; they must agree within 5 %, or neither is believed.
+(Koskela et al. 2020, arXiv:1906.03049, Doroshenko et al. 2022, arXiv:2207.04380: privacy loss distributions). Both
+bound the same quantity from above, for neighbours that differ by one sample added or removed, under Poisson sampling.
+The larger is claimed; they must agree within 5 %, or neither is believed.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ def noise_for(epsilon: float, rate: float, steps: int, delta: float) -> float:
     """
     if _opacus(LARGEST_NOISE, rate, steps, delta) > epsilon:
         raise UsageError(
-            f"fit.private.epsilon must be reachable; {epsilon:g} is not within {steps} steps that each take {rate:.2g} of the "
-            "samples. Raise it, or train for fewer steps or with a smaller batch."
+            f"fit.private.epsilon must be reachable; {epsilon:g} is not within {steps} steps that each take "
+            f"{rate:.2g} of the samples. Raise it, or train for fewer steps or with a smaller batch."
         )
     high, low = _bracket(epsilon, rate, steps, delta)
     while high / low > 1 + PRECISION:

@@ -33,8 +33,8 @@ from basestone.training.optim import OPTIMIZERS
 from basestone.training.options import FitOptions
 from basestone.training.order import positions, steps_per_epoch
 from basestone.training.precision import Precision, autocast
-from basestone.training.private import PrivateSteps, Spent, secret_of
 from basestone.training.predict import device_of, evaluate, to_device
+from basestone.training.private import PrivateSteps, Spent, secret_of
 from basestone.training.schedule import SCHEDULES
 from basestone.training.signals import stop_requests
 from basestone.training.state import TrainingState

@@ -2,14 +2,14 @@
 
 Abadi et al. 2016 (arXiv:1607.00133, algorithm 1): a step takes each sample with the probability q = batch size / N,
 independently (Poisson sampling), scales its gradient down to the norm C where it is longer, adds N(0, σ²C²) to each
-coordinate of the sum and divides by the batch size that is expected. Momentum, schedules, weight decay and averages work
-on what came out of that, which costs nothing more. Per-sample gradients are ``torch.func.grad`` under ``vmap``.
+coordinate of the sum and divides by the batch size that is expected. Momentum, schedules, weight decay and averages
+work on what came out of that, which costs nothing more. Per-sample gradients: ``torch.func.grad`` under ``vmap``.
 
-**The noise is a secret.** Whoever knows it can subtract it, and whoever knows which samples a step took gains as much as
-without sampling. So both come from 63 bits of the operating system, drawn once, kept beside the checkpoints (a resumed
-run is the unbroken run) and deleted with them. ``randomness: seeded`` takes the recipe's seed instead, for tests: such a
-run repeats exactly, and claims nothing. Numbers are pseudo-random and floating (Mironov 2012): no defence against whoever
-sees the weights' last bits and has the time.
+**The noise is a secret.** Whoever knows it can subtract it, and whoever knows which samples a step took gains as much
+as without sampling. So both come from 63 bits of the operating system, drawn once, kept beside the checkpoints (a
+resumed run is the unbroken run) and deleted with them. ``randomness: seeded`` takes the recipe's seed instead, for
+tests: such a run repeats exactly, and claims nothing. Numbers are pseudo-random and floating (Mironov 2012): no defence
+against whoever sees the weights' last bits and has the time.
 """
 
 from __future__ import annotations
@@ -147,10 +147,11 @@ def refuse_mixing(model: nn.Module, objective: Objective) -> None:
             f"{', '.join(found[:4])}{f' and {len(found) - 4} more' if len(found) > 4 else ''}. "
             "Use group norm, e.g. model: {kind: small_cnn, norm: group}, or a Transformer, which has none."
         )
-    if found := [name or type(layer).__name__ for name, layer in model.named_modules() if isinstance(layer, UNSUPPORTED)]:
+    layers = [(name, layer) for name, layer in model.named_modules() if isinstance(layer, UNSUPPORTED)]
+    if found := [name or type(layer).__name__ for name, layer in layers]:
         raise UsageError(
-            f"fit.private needs each sample's own gradient, and PyTorch's recurrent layers give none: {', '.join(found)}. "
-            "Choose a convolutional network or a Transformer."
+            "fit.private needs each sample's own gradient, and PyTorch's recurrent layers give none: "
+            f"{', '.join(found)}. Choose a convolutional network or a Transformer."
         )
 
 
@@ -166,7 +167,7 @@ def secret_of(folder: Path, options: PrivateOptions, seed: int) -> int:
 
 
 def _clipping(grads: dict[str, Tensor], clip: float) -> Tensor:
-    """n factors that bring each sample's whole gradient to a norm of at most ``clip``; 1 where it is shorter."""
+    """N factors that bring each sample's whole gradient to a norm of at most ``clip``; 1 where it is shorter."""
     squares = torch.stack([grad.flatten(1).square().sum(1) for grad in grads.values()]).sum(0)
     return (clip / squares.sqrt()).clamp(max=1.0)
 

@@ -1,4 +1,4 @@
-"""DP-SGD: plain SGD without noise and clipping, by hand with them, secret, resumable, and refused where it cannot hold."""
+"""DP-SGD: plain SGD without noise and clipping, by hand with them, secret, resumable, refused where it cannot be."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def test_without_noise_and_clipping_it_is_sgd(tmp_path):
 
 
 def test_each_sample_is_clipped_by_itself_and_noise_is_added_once():
-    """Two samples with gradients (3, 4) and (0.3, 0.4) of a linear model; C = 1: (0.6, 0.8) + (0.3, 0.4), over B = 2."""
+    """Gradients (3, 4) and (0.3, 0.4) of two samples of a linear model; C = 1: (0.6, 0.8) + (0.3, 0.4), over B = 2."""
 
     class Linear(nn.Module):
         def __init__(self):
@@ -144,14 +144,14 @@ def test_the_secret_is_nobody_elses(tmp_path):
 
 
 def test_what_mixes_samples_is_refused_by_name():
-    with pytest.raises(UsageError, match="no sample sees another.*norm.*norm: group"):
+    with pytest.raises(UsageError, match=r"no sample sees another.*norm.*norm: group"):
         steps(ToyNet(norm=True))
     with pytest.raises(UsageError, match="recurrent layers give none: GRU"):
         steps(nn.GRU(3, 3))
     from basestone.objectives.language import causal_lm
 
     said = PrivateOptions.model_validate(OPEN)
-    with pytest.raises(UsageError, match="hides single samples.*'next'"):
+    with pytest.raises(UsageError, match=r"hides single samples.*'next'"):
         PrivateSteps(nn.Linear(2, 2), causal_lm(), said, 0.0, num_samples=9, batch_size=3, at_once=3, secret=0)
 
 

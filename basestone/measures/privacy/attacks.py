@@ -49,7 +49,7 @@ def logit_of_truth(logits: NDArray[np.floating], labels: NDArray[np.int64]) -> F
 
 
 def lira_online(found: Shadowed) -> Floats:
-    """ln N(φ; in) − ln N(φ; out), for each of N samples."""
+    """Ln N(φ; in) − ln N(φ; out), for each of N samples."""
     return _log_normal(found, found.saw) - _log_normal(found, ~found.saw)
 
 
@@ -60,7 +60,7 @@ def lira_offline(found: Shadowed) -> Floats:
 
 
 def rmia(found: Shadowed) -> Floats:
-    """ln p less the logarithm of its average over all shadows."""
+    """Ln p less the logarithm of its average over all shadows."""
     own, others = _log_probability(found.target), _log_probability(found.shadows)
     highest = others.max(1)
     average = highest + np.log(np.exp(others - highest[:, None]).mean(1))

@@ -1,14 +1,14 @@
 """PRV-2: is a claimed ε true? What two accountants say, and what canaries say against it.
 
 **Canaries** (Steinke, Nasr & Jagielski 2023, arXiv:2305.08846): before training a coin decides for each of m samples
-whether it is in the training data, with a wrong label, or not at all. Afterwards the samples whose wrong label the model
-likes best are guessed to have been in, those it likes least to have been out. If training was (ε, δ)-private, the number
-of right guesses among r is stochastically at most binomial(r, e^ε / (1 + e^ε)), but for δ (their theorem 5.2): an ε under
-which so many right guesses would be too lucky is refuted. One training is enough.
+whether it is in the training data, with a wrong label, or not at all. Afterwards the samples whose wrong label the
+model likes best are guessed to have been in, those it likes least to have been out. If training was (ε, δ)-private, the
+number of right guesses among r is stochastically at most binomial(r, e^ε / (1 + e^ε)), but for δ (their theorem 5.2):
+an ε under which so many right guesses would be too lucky is refuted. One training is enough.
 
 How many to guess has to be fixed beforehand: an eighth, a quarter, half and all of the canaries are guessed, each at a
-quarter of the 5 %. The bound is only as good as the guessing: it can refute a claim, never prove one. From m canaries no
-more than about ln(m / 4) can be shown.
+quarter of the 5 %. The bound is only as good as the guessing: it can refute a claim, never prove one. From m canaries
+no more than about ln(m / 4) can be shown.
 """
 
 from __future__ import annotations
@@ -87,7 +87,7 @@ def shown_epsilon(
 
 
 def lower_epsilon(m: int, r: int, right: int, delta: float, error: float) -> float:
-    """The largest ε at which ``right`` of ``r`` guesses about ``m`` canaries have a probability of at most ``error``."""
+    """The largest ε at which ``right`` of ``r`` guesses about ``m`` canaries are at most as likely as ``error``."""
     if chance(m, r, right, 0.0, delta) > error:
         return 0.0
     low, high = 0.0, LARGEST

@@ -1,7 +1,8 @@
 """A residual network small enough to train on a laptop in a minute, and good enough to be worth it.
 
-Each stage is a 3×3 convolution with batch (or group) norm and ReLU, then residual blocks; between stages a 2×2 max-pool halves the
-resolution; global average pooling and one linear layer end it (arXiv:1512.03385 with a pooled, plain first layer).
+Each stage is a 3×3 convolution with batch (or group) norm and ReLU, then residual blocks; between stages a 2×2 max-pool
+halves the resolution; global average pooling and one linear layer end it (arXiv:1512.03385 with a pooled, plain first
+layer). Group norm: arXiv:1803.08494.
 """
 
 from __future__ import annotations
@@ -53,7 +54,13 @@ class SmallCNN(nn.Module):
     """N×C×H×W images to N×K logits; H and W at least 2^(stages − 1)."""
 
     def __init__(
-        self, channels: int, num_classes: int, widths: list[int], blocks: int, drop_rate: float, standardize: bool,
+        self,
+        channels: int,
+        num_classes: int,
+        widths: list[int],
+        blocks: int,
+        drop_rate: float,
+        standardize: bool,
         norm: Norm = "batch",
     ) -> None:
         """``widths``: channels of each stage; ``blocks``: residual blocks a stage; ``drop_rate``: before the head."""

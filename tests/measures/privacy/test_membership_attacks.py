@@ -95,7 +95,9 @@ def test_what_is_not_a_number_or_tells_nothing_is_not_measured(make_records):
     assert "must be finite" in measure("membership_tpr", make_records(membership=table)).reason
     table = drawn(shift=0)
     table |= {f"saw_{k}": np.ones(1_000, int) for k in range(16)}
-    assert "in the training data of some shadow models" in measure("membership_tpr", make_records(membership=table)).reason
+    assert (
+        "in the training data of some shadow models" in measure("membership_tpr", make_records(membership=table)).reason
+    )
 
 
 def test_what_was_not_asked_for_is_told_apart_from_what_failed(make_records):
