@@ -15,12 +15,16 @@ from basestone.core.errors import MissingExtra, UsageError
 
 AGREEMENT = 0.05
 LARGEST_NOISE = 1_000.0
+LARGEST_EPSILON = 50.0
 PRECISION = 1e-3  # of σ, relative
 
 
 def spent_epsilon(noise: float, rate: float, steps: int, delta: float) -> dict[str, float] | None:
-    """Accountant → ε of ``steps`` steps, each taking a sample with probability ``rate``; None: no noise, no bound."""
-    if noise == 0:
+    """Accountant → ε of ``steps`` steps, each taking a sample with probability ``rate``.
+
+    None where noise is missing or so small that ε is beyond 50: a claim of nothing, and grids that fill any memory.
+    """
+    if noise == 0 or _roughly(noise, rate, steps, delta) > LARGEST_EPSILON:
         return None
     return {
         "opacus": _opacus(noise, rate, steps, delta),
@@ -57,11 +61,24 @@ def agree(found: dict[str, float]) -> bool:
 def _bracket(epsilon: float, rate: float, steps: int, delta: float) -> tuple[float, float]:
     """σ that suffices and, half as large, one that does not."""
     high = 1.0
-    while _opacus(high, rate, steps, delta) > epsilon:
+    while high < LARGEST_NOISE and _roughly(high, rate, steps, delta) > epsilon:  # which is too careful, hence enough
         high *= 2
-    while high > 0.3 and _opacus(high / 2, rate, steps, delta) <= epsilon:
+    while _roughly(high / 2, rate, steps, delta) < LARGEST_EPSILON and _opacus(high / 2, rate, steps, delta) <= epsilon:
         high /= 2
     return high, high / 2
+
+
+def _roughly(noise: float, rate: float, steps: int, delta: float) -> float:
+    """A quick, loose bound by Rényi divergences (Mironov 2017, arXiv:1702.07476)."""
+    try:
+        from opacus.accountants import RDPAccountant
+    except ImportError as error:
+        raise MissingExtra("opacus", "privacy") from error
+    accountant = RDPAccountant()
+    accountant.history = [(noise, rate, steps)]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # an order at the end of its list is still an upper bound
+        return float(accountant.get_epsilon(delta))
 
 
 def _opacus(noise: float, rate: float, steps: int, delta: float) -> float:

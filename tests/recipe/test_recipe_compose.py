@@ -232,9 +232,9 @@ def test_an_unknown_recipe_is_a_usage_error_with_a_hint(tmp_path: Path, monkeypa
 
 
 def test_the_shipped_examples() -> None:
-    cifar10 = {f"cifar10-{name}" for name in ("94", "fast", "resnet18", "resnet18-faithful", "small")}
+    cifar10 = {f"cifar10-{name}" for name in ("94", "fast", "private", "resnet18", "resnet18-faithful", "small")}
     language = {"bert-mlm-agnews", "gpt-shakespeare", "lstm-agnews"}
     speech = {"fsdd-accents", "fsdd-digits", "fsdd-speaker", "spoken-digits", "spoken-strings"}
     boxes = {"bccd-fasterrcnn", "bccd-yolo", "scenes-yolo"}
-    digits = {"digits", "digits-chain", "digits-features", "digits-small"}
+    digits = {"digits", "digits-chain", "digits-features", "digits-private", "digits-small"}
     assert set(examples()) == digits | cifar10 | language | speech | boxes

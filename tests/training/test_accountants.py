@@ -48,7 +48,7 @@ def test_the_noise_for_a_budget_spends_it_and_no_more():
 
 
 def test_no_noise_is_no_bound_and_a_budget_can_be_out_of_reach():
-    assert spent_epsilon(0.0, 0.1, 10, 1e-5) is None
+    assert spent_epsilon(0.0, 0.1, 10, 1e-5) is None and spent_epsilon(1e-3, 0.1, 300, 1e-5) is None
     assert not agree({"a": 1.0, "b": 1.06}) and agree({"a": 1.0, "b": 1.04})
     with pytest.raises(UsageError, match=r"must be reachable; 0\.001 is not within 9000 steps"):
         noise_for(0.001, 1.0, 9_000, 1e-9)

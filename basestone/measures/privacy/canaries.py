@@ -33,7 +33,7 @@ def dp_epsilon(records: Records) -> Measurement:
     claim = records.fact("dp_claim")
     found: dict[str, float] | None = claim["epsilon"]
     if found is None:
-        raise RecordsMissing("a training without noise hides nobody; set fit.private.epsilon")
+        raise RecordsMissing("so little noise hides nobody (ε is beyond 50). Set fit.private.epsilon")
     if claim["randomness"] != "secret":
         raise RecordsMissing(
             "the noise was drawn from the recipe's own seed, which anyone may read. Set fit.private.randomness: secret"

@@ -1,7 +1,7 @@
 """PRV-3: does a language model recite its training text? Fifty tokens of it are given, and the next fifty compared.
 
-Extractable memorisation (Carlini et al. 2023, arXiv:2202.07646): after a prefix of 50 tokens of the training text greedy
-decoding yields exactly the 50 tokens that followed there. No token has to be generated for that: as long as the
+Extractable memorisation (Carlini et al. 2023, arXiv:2202.07646): after a prefix of 50 tokens of the training text
+greedy decoding yields exactly the 50 tokens that followed there. No token has to be generated for that: as long as the
 likeliest token is the true one, greedy decoding reads the training text itself, so one pass over all 99 tokens tells
 whether it goes on to the end. Places are drawn without repetition from the text cut into hundreds; the bounds are
 those of the share of such pieces.

@@ -93,7 +93,7 @@ def test_the_larger_accountant_counts_and_delta_is_per_sample(make_records):
     ("changed", "reason"),
     [
         ({"epsilon": {"opacus": 2.0, "dp_accounting": 1.8}}, "must agree within 5%, and they say: opacus 2"),
-        ({"epsilon": None}, "without noise hides nobody"),
+        ({"epsilon": None}, "so little noise hides nobody"),
         ({"randomness": "seeded"}, "which anyone may read"),
     ],
 )
