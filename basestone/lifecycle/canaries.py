@@ -22,8 +22,17 @@ from basestone.lifecycle.collect import Fact, Session
 if TYPE_CHECKING:
     from basestone.lifecycle.pretrain import Assembly
     from basestone.training.loop import FitResult
+    from basestone.training.options import PrivateOptions
 
 TABLE = "canaries.parquet"
+
+
+def prepared_for_privacy(parts: Assembly, options: PrivateOptions, seed: int, folder: Path) -> Assembly:
+    """The same with canaries; MissingExtra before anything is trained where its ε could not be told afterwards."""
+    from basestone.training.accountants import require_accountants
+
+    require_accountants()
+    return with_canaries(parts, options.canaries, seed, folder)
 
 
 def with_canaries(parts: Assembly, count: int, seed: int, folder: Path) -> Assembly:
@@ -84,6 +93,12 @@ def canaries(session: Session) -> Mapping[str, Any]:
     asked = batches(table["index"].copy(), session.section.batch_size, None)
     logits = np.concatenate([session.subject.logits(to_unit(raw(part))).numpy() for part in asked])
     return {**table, "score": logit_of_truth(logits, table["label"])}
+
+
+def canary_positions(session: Session) -> NDArray[np.int64]:
+    """The training samples that were canaries; none where there were none."""
+    path = session.corridor.folder.stage(_trained(session).stage) / TABLE
+    return read_records(path)["index"] if path.exists() else np.zeros(0, np.int64)
 
 
 def _trained(session: Session) -> Manifest:

@@ -64,8 +64,9 @@ def _forecast(session: Session, standard: StandardInForce) -> dict[str, Any]:
     """What is expected of this audit, written down before it begins, so that the report can hold it to its word."""
     from basestone.lifecycle.forecast import forecast_audit
 
-    counts = session.prepared.facts["counts"]
-    return forecast_audit(session.section, standard, session.subject, session.split("test"), counts)
+    counts, cost = session.prepared.facts["counts"], session.parent_folder / "cost.json"
+    trained_s = read_json(cost)["wall_s"] if cost.exists() else None
+    return forecast_audit(session.section, standard, session.subject, session.split("test"), counts, trained_s)
 
 
 @dataclass

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from basestone.core.artifact import Manifest, write_json
 from basestone.core.contracts import view_of
 from basestone.core.spec import DataSpec, ImageSpec
-from basestone.lifecycle.canaries import claimed, with_canaries
+from basestone.lifecycle.canaries import claimed, prepared_for_privacy
 from basestone.lifecycle.keys import signing_key
 from basestone.lifecycle.origins import prepared_for
 from basestone.lifecycle.restore import prepared_spec
@@ -85,7 +85,7 @@ def _work(corridor: Corridor, section: Pretrain, prepared: Manifest, folder: Pat
 
     parts = assemble(corridor, section, prepared)
     if section.fit is not None and section.fit.private is not None:
-        parts = with_canaries(parts, section.fit.private.canaries, corridor.recipe.seed, folder)
+        parts = prepared_for_privacy(parts, section.fit.private, corridor.recipe.seed, folder)
     cost, facts = _taken() if section.fit is None else _trained(corridor, section.fit, parts, prepared, folder)
     save_weights(parts.model, folder / "model.safetensors")
     told = {

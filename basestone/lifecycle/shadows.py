@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from basestone.core.contracts import view_of
 from basestone.core.evidence import NotAsked, RecordsMissing, read_records, write_records
 from basestone.core.seed import derive, numpy_generator
+from basestone.lifecycle.canaries import canary_positions
 from basestone.lifecycle.collect import Session
 from basestone.lifecycle.pretrain import initialised
 from basestone.lifecycle.restore import as_subject, prepared_spec
@@ -44,8 +45,11 @@ def membership(session: Session) -> Mapping[str, Any]:
             f"a shadow model repeats the training of a pretrain stage, and '{trained.stage}' is none. Audit the stage "
             "that was pre-trained"
         )
-    pool = Shadows(session, section, section.fit, count)
-    return pool.columns()
+    fit, claim = section.fit, trained.facts.get("private")
+    if claim is not None and fit.private is not None:  # the same noise, whatever ε it comes to on fewer samples
+        private = fit.private.model_copy(update={"epsilon": None, "noise": claim["noise"]})
+        fit = fit.model_copy(update={"private": private})
+    return Shadows(session, section, fit, count).columns()
 
 
 @dataclass(frozen=True)
@@ -105,11 +109,14 @@ class Shadows:
 
     @cached_property
     def asked(self) -> NDArray[np.int64]:
-        """Places in the pool of the samples that are asked about: as many members as held-out ones, where there are."""
+        """Places in the pool of the samples that are asked about: as many members as held-out ones, where there are.
+
+        Canaries are neither: they were left out, or trained on as something else.
+        """
         limit, held_out = self.session.section.privacy.samples, len(self.pool) - self.num_train
         members = self.session.positions(self.num_train, limit, "members")
         others = self.session.positions(held_out, limit, "non-members")
-        return np.concatenate([members, self.num_train + others])
+        return np.concatenate([np.setdiff1d(members, canary_positions(self.session)), self.num_train + others])
 
     @cached_property
     def saw(self) -> NDArray[np.bool_]:
@@ -171,10 +178,10 @@ class Overall:
         self._session, self._number, self._count = session, number, count
 
     def log(self, event: Mapping[str, Any]) -> None:
-        """Progress, in hundredths of a training."""
+        """Progress in steps, taking all trainings to be as long as this one."""
         if event["event"] == "progress":
-            done = 100 * self._number + 100 * event["done"] // event["total"]
-            self._session.progress("% of a shadow model")(done, 100 * self._count)
+            done, each = event["done"], event["total"]
+            self._session.progress("steps of shadow models")(self._number * each + done, self._count * each)
         elif event["event"] == "warning":
             self._session.corridor.tracker.log(event)
 

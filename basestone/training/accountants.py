@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 import warnings
+from importlib.util import find_spec
 
 from basestone.core.errors import MissingExtra, UsageError
 
@@ -17,6 +18,13 @@ AGREEMENT = 0.05
 LARGEST_NOISE = 1_000.0
 LARGEST_EPSILON = 50.0
 PRECISION = 1e-3  # of σ, relative
+
+
+def require_accountants() -> None:
+    """MissingExtra unless both are installed."""
+    for module, package in (("opacus", "opacus"), ("dp_accounting", "dp-accounting")):
+        if find_spec(module) is None:
+            raise MissingExtra(package, "privacy")
 
 
 def spent_epsilon(noise: float, rate: float, steps: int, delta: float) -> dict[str, float] | None:

@@ -69,6 +69,7 @@ def test_a_good_model_meets_the_standard():
     assert verdicts.pop("GEN-6") == "not_applicable"  # nobody compressed it
     assert verdicts.pop("GEN-3") == "not_applicable"  # it was trained with one seed
     assert verdicts.pop("PRV-2") == "not_applicable"  # it claims no privacy
+    assert verdicts.pop("PRV-3") == "not_applicable"  # it writes no text
     assert verdicts.pop("FAI-1") == "not_applicable"  # its data name no groups
     assert set(verdicts.values()) == {"pass"}
     assert (document["standard"], document["profile"], document["judged_on"]) == (
