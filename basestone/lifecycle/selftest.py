@@ -88,6 +88,12 @@ def _leak_text(folder: Path) -> None:
     leaked_topics(folder)
 
 
+def _mislabel(folder: Path) -> None:
+    from basestone.data.planted import mislabelled_digits
+
+    mislabelled_digits(folder)
+
+
 def _texture(folder: Path) -> None:
     from basestone.data.planted import textured_digits
 
@@ -150,6 +156,7 @@ def _tamper(run_folder: RunFolder) -> None:
 
 OVERSTATED = 12.0  # σ
 PLANTS = {
+    "memorising": Plant(before=_mislabel),
     "lying": Plant(after=_overstate),
     "healthy-text": Plant(before=_sort_text),
     "fluent": Plant(before=_sort_text),

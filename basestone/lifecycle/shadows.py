@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from basestone.measures.subject import Subject
 
 HELD_OUT = ("validation", "test")
+SELDOM = 500  # steps between checkpoints of a shadow: most are shorter, and a finished one leaves its answers
 
 
 def membership(session: Session) -> Mapping[str, Any]:
@@ -143,7 +144,7 @@ class Shadows:
         half = Chosen(self.pool, np.flatnonzero(self.saw[:, number]))
         spec = prepared_spec(self.data, self.objective)
         model = initialised(self.section, spec, half, seed)
-        options = self.fit.model_copy(update={"early_stop": None})
+        options = self.fit.model_copy(update={"early_stop": None, "checkpoint_every": SELDOM})
         if options.max_steps is not None:  # as many rounds through fewer samples
             options = shortened(options, len(half) / self.num_train, len(half))
         fit(

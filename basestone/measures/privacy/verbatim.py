@@ -10,14 +10,16 @@ those of the share of such pieces.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from basestone.core.evidence import Measurement, Records, RecordsMissing
 from basestone.measures.interval import clopper_pearson
-from basestone.measures.subject import Columns, Progress, Subject, batches
+
+if TYPE_CHECKING:
+    from basestone.measures.subject import Columns, Progress, Subject
 
 PREFIX, CONTINUED = 50, 50  # tokens
 PIECE = PREFIX + CONTINUED
@@ -35,6 +37,10 @@ def collect_verbatim(
 
     ``read(start, count)`` gives tokens of the training text; piece p begins at ``p · PIECE``.
     """
+    import torch
+
+    from basestone.measures.subject import batches
+
     right: list[int] = []
     for part in batches(pieces, batch_size, progress):
         tokens = torch.from_numpy(np.stack([read(int(piece) * PIECE, PIECE) for piece in part]))
