@@ -133,7 +133,7 @@ def test_what_is_not_asked_for_says_what_to_write(pristine):
     [
         ("stages.pretrain.fit.private.epsilon=2", "exactly one of 'epsilon' and 'noise'"),
         ("stages.pretrain.fit.precision=bf16", "'private' needs precision fp32"),
-        ("stages.audit.privacy.shadows=2", "greater than or equal to 4"),
+        ("stages.audit.privacy.shadows=2", "must be a whole number at least 4 and at most 512"),
     ],
 )
 def test_faults_are_told_before_anything_runs(recipe, change, message):
