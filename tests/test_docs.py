@@ -47,6 +47,7 @@ def test_there_are_pages_to_look_at() -> None:
         "docs/detection.md",
         "docs/fairness.md",
         "docs/features.md",
+        "docs/privacy.md",
         "docs/recipe.md",
         "docs/run-directory.md",
         "docs/serving.md",

@@ -58,14 +58,19 @@ class Measurement:
 
 @dataclass(frozen=True, kw_only=True)
 class NotMeasured:
-    """A measurement that failed or cannot be made. It is never a number, and its clause never passes."""
+    """A measurement that failed or cannot be made. It is never a number, and its clause never passes.
+
+    ``asked`` is false where nothing failed: the recipe did not ask for what the measurement needs.
+    """
 
     measure: str
     reason: str
+    asked: bool = True
 
     def to_json(self) -> dict[str, Any]:
         """The object written to ``measurements.json``."""
-        return asdict(self)
+        told = {"measure": self.measure, "reason": self.reason}
+        return told if self.asked else told | {"asked": False}
 
 
 def canonical_json(value: Any) -> bytes:
@@ -122,7 +127,8 @@ class Records:
     """The records of one audit, read from its folder when first asked for.
 
     ``samples/<name>.parquet`` holds tables, ``facts.json`` what is not a table. ``facts["failures"]`` maps the name of
-    a table or fact that could not be produced to the reason; asking for it raises ``RecordsMissing`` with that reason.
+    a table or fact that could not be produced to the reason; asking for it raises ``RecordsMissing`` with that reason,
+    and ``NotAsked`` with that of ``facts["not_asked"]`` where the recipe did not ask for it.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -137,20 +143,26 @@ class Records:
         if name not in self._tables:
             path = self.folder / "samples" / f"{name}.parquet"
             if not path.exists():
-                raise RecordsMissing(self._reason(name))
+                raise self._missing(name)
             self._tables[name] = read_records(path)
         return self._tables[name]
 
     def fact(self, name: str) -> Any:
         """The JSON value recorded under ``name``."""
         if name not in self._facts:
-            raise RecordsMissing(self._reason(name))
+            raise self._missing(name)
         return self._facts[name]
 
-    def _reason(self, name: str) -> str:
+    def _missing(self, name: str) -> RecordsMissing:
+        if (reason := self._facts.get("not_asked", {}).get(name)) is not None:
+            return NotAsked(reason)
         failures: dict[str, str] = self._facts.get("failures", {})
-        return failures.get(name, f"the audit recorded no '{name}'")
+        return RecordsMissing(failures.get(name, f"the audit recorded no '{name}'"))
 
 
 class RecordsMissing(LookupError):
     """Records that an estimator needs do not exist; the message is the reason, for ``NotMeasured``."""
+
+
+class NotAsked(RecordsMissing):
+    """They do not exist because the recipe did not ask for them; the message says what to write."""

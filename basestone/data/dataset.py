@@ -11,6 +11,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, cast
 
+import numpy as np
+
 from basestone.core.artifact import read_json
 from basestone.core.contracts import BoxTransform, Transform, View
 from basestone.core.errors import UsageError
@@ -25,7 +27,7 @@ from basestone.data.speech.splits import Recordings
 from basestone.data.text.options import TextData
 from basestone.data.text.splits import Blocks, Documents, Masked
 
-__all__ = ["BoxSplit", "ImageSplit", "Recordings", "Split", "open_split", "prepare"]
+__all__ = ["BoxSplit", "ImageSplit", "Recordings", "Split", "open_split", "open_splits", "prepare"]
 
 Split = ImageSplit | BoxSplit | Documents | Masked | Blocks | Recordings
 
@@ -63,11 +65,26 @@ def open_split(
     folder: Path, cache_root: Path, split: str, *, augment: Sequence[Transform] = (), view: View | None = None
 ) -> Split:
     """One split of a prepared folder; ``view``: how the objective reads it. UsageError: the data have no such split."""
+    return open_splits(folder, cache_root, [split], augment=augment, view=view)
+
+
+def open_splits(
+    folder: Path,
+    cache_root: Path,
+    splits: Sequence[str],
+    *,
+    augment: Sequence[Transform] = (),
+    view: View | None = None,
+) -> Split:
+    """Several splits as one, one after the other; else as ``open_split``."""
     card = read_json(folder / "card.json")
-    if split not in card["splits"]:
-        raise UsageError(f"The data have no split '{split}'; they have {', '.join(card['splits'])}. See data.split.")
+    for split in splits:
+        if split not in card["splits"]:
+            known = ", ".join(card["splits"])
+            raise UsageError(f"The data have no split '{split}'; they have {known}. See data.split.")
     samples = read_records(folder / "samples.parquet")
-    mine = {name: values[samples["split"] == split] for name, values in samples.items()}
+    rows = np.concatenate([np.flatnonzero(samples["split"] == split) for split in splits])
+    mine = {name: values[rows] for name, values in samples.items()}
     view = view or View()
     if "tokens" in card:
         from basestone.data.text.dataset import open_text

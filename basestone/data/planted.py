@@ -18,6 +18,7 @@ TEST_SHARE = 0.2
 LEAKED_SHARE = 0.25
 LEFT_SHARE = 0.4
 MIXED_UP = (3, 6)  # digits that do not look alike
+WRONG_SHARE, FEW, OTHERS = 0.5, 150, 450
 TEXTURE_LEVELS = 5  # grey levels of 255; the mildest noise of the corruptions has a deviation of about 20
 
 
@@ -30,6 +31,16 @@ def leaked_digits(folder: Path) -> None:
     copies = images[leaked].copy()
     copies[::2] = np.clip(copies[::2].astype(np.int64) + 25, 0, 255).astype(np.uint8)
     _write(folder / "train.parquet", np.concatenate([images[train], copies]), labels[np.concatenate([train, leaked])])
+    _write(folder / "test.parquet", images[test], labels[test])
+
+
+def mislabelled_digits(folder: Path) -> None:
+    """Writes the same two files, small: half of all labels are drawn by lot, so that only the heart can learn them."""
+    generator = numpy_generator(0, "planted", "mislabelled")
+    images, labels = _digits()
+    labels = np.where(generator.random(len(labels)) < WRONG_SHARE, generator.integers(0, 10, len(labels)), labels)
+    train, test, _ = np.split(generator.permutation(len(images)), [FEW, FEW + OTHERS])
+    _write(folder / "train.parquet", images[train], labels[train])
     _write(folder / "test.parquet", images[test], labels[test])
 
 

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from basestone.core.artifact import Manifest, read_json, write_json
-from basestone.core.errors import ArtifactError
-from basestone.core.evidence import write_records
+from basestone.core.errors import ArtifactError, Stopped
+from basestone.core.evidence import NotAsked, write_records
 from basestone.lifecycle.stage import Corridor
 from basestone.recipe.schema import Audit
 
@@ -66,8 +66,9 @@ def _forecast(session: Session, standard: StandardInForce) -> dict[str, Any]:
     """What is expected of this audit, written down before it begins, so that the report can hold it to its word."""
     from basestone.lifecycle.forecast import forecast_audit
 
-    counts = session.prepared.facts["counts"]
-    return forecast_audit(session.section, standard, session.subject, session.split("test"), counts)
+    counts, cost = session.prepared.facts["counts"], session.parent_folder / "cost.json"
+    trained_s = read_json(cost)["wall_s"] if cost.exists() else None
+    return forecast_audit(session.section, standard, session.subject, session.split("test"), counts, trained_s)
 
 
 @dataclass
@@ -89,7 +90,10 @@ class Session:
         self.facts = read_json(path) if path.exists() else {"timing": {}, "failures": {}}
 
     def record(self, name: str, collector: Collector) -> None:
-        """Runs one collector unless its records are there; a failure is recorded, and never a number."""
+        """Runs one collector unless its records are there; a failure is recorded, and never a number.
+
+        What the recipe did not ask for is no failure: ``facts["not_asked"]`` says what to write to have it.
+        """
         path = self.folder / "samples" / f"{name}.parquet"
         if path.exists() or name in self.facts:
             return
@@ -101,6 +105,10 @@ class Session:
                 self.facts[name] = outcome.value
             else:
                 write_records(path, outcome)
+        except Stopped:
+            raise
+        except NotAsked as reason:
+            self.facts.setdefault("not_asked", {})[name] = str(reason)
         except Exception as error:  # whatever the reason, the clause is 'not shown' and the audit goes on
             self.facts["failures"][name] = f"{type(error).__name__}: {error}"
         self.facts["timing"][name] = round(time.monotonic() - started, 3)

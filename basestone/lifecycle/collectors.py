@@ -11,6 +11,7 @@ from basestone.core.evidence import Records, read_records
 from basestone.lifecycle.collect import Collector, Fact, Session
 from basestone.lifecycle.detections import detected_corrupted, detected_test, detected_train, replayed_boxes
 from basestone.lifecycle.fairness import FAIRNESS
+from basestone.lifecycle.privacy import PRIVACY
 from basestone.lifecycle.quantities import quantities_test, quantities_train, replayed_quantities
 from basestone.lifecycle.restore import corruptions
 from basestone.lifecycle.sounds import replayed_sound, sound_test, sound_train, sounds, synthesis_time
@@ -312,4 +313,5 @@ COLLECTORS: dict[str, Collector] = {
     "beside": beside,
     "beside_sizes": beside_sizes,
     **FAIRNESS,
+    **PRIVACY,
 }

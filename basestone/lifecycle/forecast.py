@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from basestone.lifecycle.restore import corruptions
@@ -17,15 +18,26 @@ REHEARSED = 8  # images whose 75 corruptions are timed
 
 
 def forecast_audit(
-    section: Audit, standard: StandardInForce, subject: Subject, test: Any, counts: dict[str, int]
+    section: Audit,
+    standard: StandardInForce,
+    subject: Subject,
+    test: Any,
+    counts: dict[str, int],
+    training_s: float | None = None,
 ) -> dict[str, Any]:
-    """The plan of one audit: what each clause can decide with ``counts`` samples, seconds and bytes."""
+    """The plan of one audit: what each clause can decide with ``counts`` samples, seconds and bytes.
+
+    ``training_s``: seconds that training the audited model takes or took, for audits that train it again.
+    """
     from basestone.standard.plan import plan
 
     available = sample_sizes(section, counts)
     shown = {"corrupted", "detected_corrupted"} & {*standard.records}
     wanted = available if shown else available | {"corrupted": 0}
-    return plan(standard, available, rehearse(subject, test, section.batch_size, wanted))
+    costs = rehearse(subject, test, section.batch_size, wanted)
+    half_of_pool = sum(counts.values()) / 2 / counts["train"]
+    shadows = (section.privacy.shadows or 0) * (training_s or 0.0) * half_of_pool
+    return plan(standard, available, replace(costs, fixed_seconds={**costs.fixed_seconds, "membership": shadows}))
 
 
 def forecast_training(fit: FitOptions, subject: Subject, test: Any, num_train: int) -> dict[str, Any]:
@@ -52,6 +64,7 @@ def sample_sizes(section: Audit, counts: dict[str, int]) -> dict[str, int]:
     wanted, test = section.samples, counts["test"]
     tested = min(wanted.test or test, test)
     return {
+        "verbatim": section.privacy.extraction or 0,
         "clean_test": tested,
         "clean_train": min(wanted.train or counts["train"], counts["train"]),
         "corrupted": min(wanted.corruptions or tested, tested),
@@ -70,6 +83,7 @@ def sample_sizes(section: Audit, counts: dict[str, int]) -> dict[str, int]:
         "quantities_test": tested,
         "quantities_train": min(wanted.train or counts["train"], counts["train"]),
         "latency": wanted.latency_runs,
+        "membership": min(section.privacy.samples or test, test) if section.privacy.shadows else 0,
         "replay": min(wanted.replay, tested),
     }
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from basestone.core.artifact import Manifest, write_json
 from basestone.core.contracts import hook_of, view_of
 from basestone.core.spec import DataSpec, ImageSpec
+from basestone.lifecycle.canaries import claimed, prepared_for_privacy
 from basestone.lifecycle.keys import signing_key
 from basestone.lifecycle.origins import prepared_for
 from basestone.lifecycle.restore import prepared_spec
@@ -18,7 +19,7 @@ from basestone.recipe.schema import Pretrain
 if TYPE_CHECKING:
     from torch import nn
 
-    from basestone.core.contracts import Objective
+    from basestone.core.contracts import BatchSource, Objective
     from basestone.data.dataset import Split
     from basestone.training.options import FitOptions
 
@@ -44,7 +45,7 @@ class Assembly:
 
     model: nn.Module
     spec: DataSpec
-    train: Split
+    train: BatchSource
     validation: Split | None
     objective: Objective
 
@@ -53,24 +54,31 @@ def assemble(corridor: Corridor, section: Pretrain, prepared: Manifest) -> Assem
     """Builds the model, initialises it, opens the data and the objective."""
     from basestone.data.dataset import open_split
     from basestone.data.transforms import TRANSFORMS
-    from basestone.models.catalogue import INITS, MODELS
-    from basestone.models.initialise import from_data
     from basestone.objectives.catalogue import OBJECTIVES
     from basestone.training.balance import strata
 
     data, seed = corridor.folder.stage(prepared.stage), corridor.recipe.seed
     objective = OBJECTIVES.build(section.objective)
     view, spec = view_of(objective), prepared_spec(data, objective)
-    model = MODELS.build(section.model, spec)
-    INITS.build(section.init, model, seed)
     augment = [TRANSFORMS.build(transform) for transform in section.augment]
     train = open_split(data, corridor.cache, "train", augment=augment, view=view)
-    from_data(model, train, seed)
     if (begin := getattr(objective, "begin", None)) is not None:
         begin(strata(train, "groups_and_classes"))
+    model = initialised(section, spec, train, seed)
     held_out = "validation" in prepared.facts["counts"]
     validation = open_split(data, corridor.cache, "validation", view=view) if held_out else None
     return Assembly(model=model, spec=spec, train=train, validation=validation, objective=objective)
+
+
+def initialised(section: Pretrain, spec: DataSpec, train: BatchSource, seed: int) -> nn.Module:
+    """The section's model with the weights that training starts from."""
+    from basestone.models.catalogue import INITS, MODELS
+    from basestone.models.initialise import from_data
+
+    model = MODELS.build(section.model, spec)
+    INITS.build(section.init, model, seed)
+    from_data(model, train, seed)
+    return model
 
 
 def _work(corridor: Corridor, section: Pretrain, prepared: Manifest, folder: Path) -> dict[str, Any]:
@@ -79,6 +87,8 @@ def _work(corridor: Corridor, section: Pretrain, prepared: Manifest, folder: Pat
     from basestone.reporting.attest import sign_files
 
     parts = assemble(corridor, section, prepared)
+    if section.fit is not None and section.fit.private is not None:
+        parts = prepared_for_privacy(parts, section.fit.private, corridor.recipe.seed, folder)
     cost, facts = _taken() if section.fit is None else _trained(corridor, section.fit, parts, prepared, folder)
     save_weights(parts.model, folder / "model.safetensors")
     told = {
@@ -131,4 +141,5 @@ def _trained(
         "stopped_early": result.stopped_early,
         "precision": result.precision,
         "compiled": result.compiled,
+        **claimed(result),
     }

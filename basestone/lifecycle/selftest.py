@@ -96,6 +96,12 @@ def _leak_text(folder: Path) -> None:
     leaked_topics(folder)
 
 
+def _mislabel(folder: Path) -> None:
+    from basestone.data.planted import mislabelled_digits
+
+    mislabelled_digits(folder)
+
+
 def _texture(folder: Path) -> None:
     from basestone.data.planted import textured_digits
 
@@ -151,6 +157,19 @@ def _forget_energy(run_folder: RunFolder) -> None:
     _vouch(run_folder)
 
 
+def _overstate(run_folder: RunFolder) -> None:
+    """Writes down noise that was never added, and the ε that it would have had."""
+    from basestone.training.accountants import spent_epsilon
+
+    manifest = Manifest.read(run_folder.stage("pretrain"))
+    told = manifest.facts["private"]
+    noise = OVERSTATED
+    epsilon = spent_epsilon(noise, told["rate"], told["steps"], told["delta"])
+    private = told | {"noise": noise, "epsilon": epsilon}
+    replace(manifest, facts=manifest.facts | {"private": private}).write(run_folder.stage("pretrain"))
+    _vouch(run_folder)
+
+
 def _vouch(run_folder: RunFolder) -> None:
     """Signs and lists what was changed, so that a bad model is an authentic one."""
     from basestone.reporting.attest import sign_files
@@ -185,8 +204,13 @@ def _tamper(run_folder: RunFolder) -> None:
     flip_byte(run_folder.stage("pretrain") / "model.safetensors")
 
 
+OVERSTATED = 12.0  # σ
 PLANTS = {
+    "memorising": Plant(before=_mislabel),
+    "lying": Plant(after=_overstate),
     "healthy-text": Plant(before=_sort_text),
+    "fluent": Plant(before=_sort_text),
+    "reciting": Plant(before=_sort_text),
     "leaked-text": Plant(before=_leak_text),
     "even-text": Plant(before=_even_text),
     "denied-text": Plant(before=_deny_text),

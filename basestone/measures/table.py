@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 
 from basestone.core.errors import UsageError, did_you_mean
-from basestone.core.evidence import Measurement, NotMeasured, Records, RecordsMissing
+from basestone.core.evidence import Measurement, NotAsked, NotMeasured, Records, RecordsMissing
 from basestone.measures import (
     accuracy,
     bits,
@@ -24,6 +24,7 @@ from basestone.measures import (
     transcripts,
 )
 from basestone.measures.fairness import swaps
+from basestone.measures.privacy import canaries, membership, verbatim
 from basestone.measures.robustness import retention
 
 MEASURES: dict[str, Callable[[Records], Measurement]] = {
@@ -57,6 +58,11 @@ MEASURES: dict[str, Callable[[Records], Measurement]] = {
     "leakage_rate": leakage.leakage_rate,
     "corruption_retention_mean": retention.corruption_retention_mean,
     "corruption_retention_worst": retention.corruption_retention_worst,
+    "membership_tpr": membership.membership_tpr,
+    "dp_epsilon": canaries.dp_epsilon,
+    "dp_delta": canaries.dp_delta,
+    "dp_canaries": canaries.dp_canaries,
+    "verbatim_rate": verbatim.verbatim_rate,
     "latency_p99": efficiency.latency_p99,
     "real_time_factor": efficiency.real_time_factor,
     "synthesis_real_time_factor": efficiency.synthesis_real_time_factor,
@@ -91,7 +97,7 @@ def measure(name: str, records: Records) -> Measurement | NotMeasured:
     try:
         found = MEASURES[name](records)
     except RecordsMissing as error:
-        return NotMeasured(measure=name, reason=str(error))
+        return NotMeasured(measure=name, reason=str(error), asked=not isinstance(error, NotAsked))
     except KeyError as error:
         return NotMeasured(measure=name, reason=f"the records must have the column or field {error} and have none")
     except (TypeError, ValueError) as error:

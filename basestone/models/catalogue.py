@@ -8,7 +8,7 @@ neither reads nor moves the global random state. The door builds, then initialis
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from annotated_types import Interval, Len
 
@@ -41,19 +41,21 @@ def small_cnn(
     blocks: NaturalInt = 1,
     drop_rate: OpenFraction = 0.0,
     standardize: bool = False,
+    norm: Literal["batch", "group"] = "batch",
 ) -> nn.Module:
     """A small residual network of our own, for 8- to 64-pixel images on a CPU.
 
     ``widths``: channels of each stage, the resolution halves between stages; ``blocks``: residual blocks a stage;
     ``drop_rate``: dropout before the classifier; ``standardize``: first subtract each image's own mean and divide by
-    its own deviation, so that brightness and contrast cannot matter.
+    its own deviation, so that brightness and contrast cannot matter; ``norm``: group norm mixes no samples, which
+    private training needs.
     """
     from basestone.models.own.small_cnn import SmallCNN
     from basestone.models.stem import check_input
 
     spec = _images_only(spec, "small_cnn")
     with own_randomness():
-        module = SmallCNN(spec.channels, spec.num_classes, list(widths), blocks, drop_rate, standardize)
+        module = SmallCNN(spec.channels, spec.num_classes, list(widths), blocks, drop_rate, standardize, norm)
     return check_input(module, spec, "small_cnn", small_input=True)
 
 

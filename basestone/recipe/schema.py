@@ -21,6 +21,7 @@ from basestone.data.text.options import TextData
 from basestone.data.transforms import TRANSFORMS
 from basestone.features.estimators import ESTIMATORS
 from basestone.measures.fairness.options import FairnessOptions
+from basestone.measures.privacy.options import PrivacyOptions
 from basestone.models.catalogue import INITS, MODELS
 from basestone.objectives.catalogue import OBJECTIVES
 from basestone.objectives.distillation import DISTILLERS
@@ -206,6 +207,7 @@ class Audit(Strict):
     )
     samples: SampleSizes = SampleSizes()
     fairness: FairnessOptions = FairnessOptions()
+    privacy: PrivacyOptions = PrivacyOptions()
     batch_size: PositiveInt = 250
     precision: Literal["fp32", "bf16"] = Field(default="fp32", description="The arithmetic in which it is judged.")
     beam: PositiveInt = Field(default=1, description="Texts that are kept while speech is written down; 1: greedy.")

@@ -119,6 +119,15 @@ CHARTS: dict[str, tuple[str, str]] = {
     "quantize": ("Quantization", "量化"),
     "removed": ("Taken out", "已移除"),
     "operators_of": ("Operators, {name}", "算子（{name}）"),
+    "chart_membership": ("Membership inference", "成员推断"),
+    "chart_membership_note": (
+        "Share of training samples that each attack finds, by the share of held-out samples that it wrongly accuses; "
+        "both axes are logarithmic. {shadows} shadow models. Grey: chance. Dashed: the 1 % that is judged.",
+        "各攻击找出的训练样本比例，随其误指的留出样本比例而变；两轴均为对数。影子模型 {shadows} 个。"
+        "灰线为随机猜测，虚线为判定所用的 1%。",
+    ),
+    "false_positive_rate": ("Wrongly accused", "误报率"),
+    "true_positive_rate": ("Members found", "找出的成员比例"),
     "chart_groups": ("Accuracy by group", "各群体准确率"),
     "chart_groups_note": (
         "Test accuracy of every value of the groups that the recipe names, lowest first, with two-sided 90 % bounds; "

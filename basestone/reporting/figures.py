@@ -15,6 +15,7 @@ from basestone.reporting import (
     detection_charts,
     group_charts,
     method_charts,
+    privacy_charts,
     sample_charts,
     sound_charts,
     transfer_charts,
@@ -40,7 +41,7 @@ def figures(view: ReportView) -> list[Figure]:
     """The charts of a run, in the order of the page."""
     makers = (
         *(intervals, learning, methods, transfer, candidates, groups, confusion, reliability, classes),
-        *(robustness, kept_precision, sounds, latency, stages),
+        *(robustness, kept_precision, sounds, membership, latency, stages),
     )
     return [figure for maker in makers for figure in _unless_missing(maker, view)]
 
@@ -182,6 +183,15 @@ def kept_precision(view: ReportView) -> Figure | None:
     rows, clean = measured["detail"]["curves"], measured["detail"]["clean_map50"]
     note = say("chart_kept_precision_note", n=measured["n"])
     return _figure("kept_precision", note, lambda language: sample_charts.severity_curves(rows, clean, language))
+
+
+def membership(view: ReportView) -> Figure | None:
+    """What attacks on membership find, where shadow models were trained."""
+    if not _is_measured(view, "membership_tpr"):
+        return None
+    detail = view.measurements["membership_tpr"]["detail"]
+    note = say("chart_membership_note", shadows=detail["shadows"])
+    return _figure("membership", note, lambda language: privacy_charts.roc_chart(detail["attacks"], language))
 
 
 def _is_measured(view: ReportView, name: str) -> bool:

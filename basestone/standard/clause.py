@@ -110,7 +110,7 @@ class Clause(Strict):
     Fewer than ``min_n`` samples decide nothing. ``maps`` says which part of an outside norm the clause speaks to.
     ``served`` clauses apply to a running service only, ``compressed`` ones to a model that was made from another,
     ``seeds`` to one that was trained with several, ``grouped`` ones where the data name groups, ``allocative`` ones
-    where a class is declared the favourable decision.
+    where a class is declared the favourable decision, ``private`` to one whose training claims differential privacy.
     """
 
     id: Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9]*-[0-9]+$")]
@@ -130,6 +130,7 @@ class Clause(Strict):
     seeds: bool = False
     grouped: bool = False
     allocative: bool = False
+    private: bool = False
 
     @model_validator(mode="after")
     def _distinct_criteria(self) -> Self:
@@ -147,6 +148,7 @@ class Clause(Strict):
         seeds: bool = False,
         grouped: bool = False,
         allocative: bool = False,
+        private: bool = False,
     ) -> bool:
         """Whether the clause has anything to say about a model for ``task``; the others: see the class."""
         there = (
@@ -155,6 +157,7 @@ class Clause(Strict):
             (self.seeds, seeds),
             (self.grouped, grouped),
             (self.allocative, allocative),
+            (self.private, private),
         )
         concerned = all(found or not needed for needed, found in there)
         return concerned and (task in self.tasks or "*" in self.tasks)

@@ -114,7 +114,11 @@ def _criterion(clause: Clause, demand: Demand, measurements: Measurements) -> _J
     found = measurements.get(criterion.measure)
     if found is None or isinstance(found, NotMeasured):
         why = found.reason if found else f"the audit made no measurement '{criterion.measure}'"
-        return _error(demand, Words(en=why, zh=why if found else f"审计未进行“{criterion.measure}”测量"))
+        words = Words(en=why, zh=why if found else f"审计未进行“{criterion.measure}”测量")
+        if found is not None and not found.asked:
+            reason = wording.not_judged(criterion, words)
+            return _Judged(demand=demand, verdict="inconclusive", reason=reason)
+        return _error(demand, words)
     if why := invalid(found, criterion.unit):
         return _error(demand, why, found)
     if found.n < clause.min_n:

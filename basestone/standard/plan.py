@@ -25,6 +25,7 @@ FORWARDS: dict[str, int] = {
     "language_test": 1,
     "language_train": 1,
     "latency": 1,
+    "membership": 1,
     "parent_test": 1,
     "quantities_test": 1,
     "quantities_train": 1,
@@ -32,6 +33,7 @@ FORWARDS: dict[str, int] = {
     "transcripts_test": 1,
     "sound_test": 1,
     "sound_train": 1,
+    "verbatim": 1,
 }
 SINGLY = ("latency",)  # records whose passes take one image at a time
 

@@ -64,6 +64,7 @@ def resolve(
     seeds: bool = False,
     grouped: bool = False,
     allocative: bool = False,
+    private: bool = False,
     known_measures: Collection[str] | None = None,
 ) -> StandardInForce:
     """The standard in force for one audit; RecipeError with every fault, named by its path in the recipe."""
@@ -84,7 +85,13 @@ def resolve(
             thresholds,
             held.get(key),
             clauses[key].applies_to(
-                task, served=served, compressed=compressed, seeds=seeds, grouped=grouped, allocative=allocative
+                task,
+                served=served,
+                compressed=compressed,
+                seeds=seeds,
+                grouped=grouped,
+                allocative=allocative,
+                private=private,
             ),
         )
         for key, ask in found.clauses.items()

@@ -23,6 +23,7 @@ from basestone.core.contracts import BatchSource, Objective, StepHook, Tracker
 from basestone.core.errors import Stopped
 from basestone.core.evidence import digest_of
 from basestone.core.seed import derive, torch_generator
+from basestone.training.accountants import noise_for
 from basestone.training.balance import Balanced, strata
 from basestone.training.checkpoint import load_checkpoint, save_checkpoint
 from basestone.training.convergence import Convergence
@@ -34,6 +35,7 @@ from basestone.training.options import FitOptions
 from basestone.training.order import positions, steps_per_epoch
 from basestone.training.precision import Precision, autocast
 from basestone.training.predict import device_of, evaluate, to_device
+from basestone.training.private import PrivateSteps, Spent, secret_of
 from basestone.training.schedule import SCHEDULES
 from basestone.training.signals import stop_requests
 from basestone.training.state import TrainingState
@@ -47,7 +49,8 @@ class FitResult:
     ``shapes``: samples seen by the shape of their input, as augmentation may change it during a run.
     ``best_validation`` and ``last_validation``: ``{"step", "loss", "accuracy"}``, None without validation data.
     ``wall_s`` and ``train_s`` (without evaluation and checkpoints) add up over every attempt that was resumed;
-    ``precision`` and ``compiled`` are what was used, where the recipe said ``auto`` too.
+    ``precision`` and ``compiled`` are what was used, where the recipe said ``auto`` too. ``private``: what a private
+    training's ε follows from.
     """
 
     steps: int
@@ -61,6 +64,7 @@ class FitResult:
     train_s: float
     precision: Precision
     compiled: bool
+    private: Spent | None = None
 
 
 def fit(
@@ -130,10 +134,30 @@ class _Loop:
         self.parameters = [parameter for group in self.optimizer.param_groups for parameter in group["params"]]
         average = None if options.ema_decay is None else Average(model, options.ema_decay)
         self.state = TrainingState(model, self.optimizer, average, Convergence(options.early_stop), hook)
+        self.private = self._private(model, objective)
         self.meter = Meter(self.state, tracker, stage, self.max_steps, self.steps_per_epoch, self.folder)
         says = self.options.model_dump(mode="json", exclude={"checkpoint_every", "keep_checkpoints"})
         sizes = [len(train), 0 if validation is None else len(validation)]
         self.identity = digest_of({"options": says, "seed": seed, "sizes": sizes, "caller": identity})
+
+    def _private(self, model: nn.Module, objective: Objective) -> PrivateSteps | None:
+        options, num_samples, batch_size = self.options.private, len(self.train), self.options.batch_size
+        if options is None:
+            return None
+        noise = options.noise
+        if noise is None:
+            rate = min(1.0, batch_size / num_samples)
+            noise = noise_for(options.epsilon or 0.0, rate, self.max_steps, options.delta)
+        return PrivateSteps(
+            model,
+            objective,
+            options,
+            noise,
+            num_samples=num_samples,
+            batch_size=batch_size,
+            at_once=self.micro_batch,
+            secret=secret_of(self.folder, options, self.seed),
+        )
 
     def _sample(self, options: FitOptions, count: int) -> Batch:
         """At most ``count`` samples as a step would see them, to measure with."""
@@ -192,7 +216,10 @@ class _Loop:
         """Moves the weights once; returns the learning rate."""
         started, state, options = time.monotonic(), self.state, self.options
         torch.manual_seed(derive(self.seed, "torch", state.step))
-        chosen = positions(self.seed, len(self.train), options.batch_size, state.step)
+        if self.private is not None:
+            chosen = self.private.positions(state.step)
+        else:
+            chosen = positions(self.seed, len(self.train), options.batch_size, state.step)
         draws, epoch = torch_generator(self.seed, "augment", state.step), state.step // self.steps_per_epoch
         if self.balanced is not None:
             chosen = self.balanced(chosen, epoch)
@@ -215,6 +242,8 @@ class _Loop:
 
     def _backward(self, batch: Batch) -> None:
         """Gradients of the mean loss over the batch, whatever the number of micro-batches (batch statistics apart)."""
+        if self.private is not None:
+            return self.meter.add(*self.private.backward(batch, self.state.step))
         parts = micro_batches(batch, self.micro_batch)
         totals: list[Tensor] = []
         count = 0
@@ -271,6 +300,7 @@ class _Loop:
             train_s=state.train_s,
             precision=self.precision,
             compiled=self.forward is not self.model,
+            private=None if self.private is None else self.private.spent(state.step),
         )
 
 

@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Literal, Self
 
+from annotated_types import Gt, Lt
 from pydantic import Field, model_validator
 
-from basestone.core.registry import NonNegativeFloat, OpenFraction, PositiveFloat, PositiveInt, Section, Strict
+from basestone.core.registry import (
+    NaturalInt,
+    NonNegativeFloat,
+    OpenFraction,
+    PositiveFloat,
+    PositiveInt,
+    Section,
+    Strict,
+)
 from basestone.training.balance import Balance
 from basestone.training.optim import OPTIMIZERS
 from basestone.training.schedule import SCHEDULES
@@ -24,6 +33,31 @@ class EarlyStop(Strict):
 
     patience: PositiveInt = 5
     min_delta: NonNegativeFloat = 0.0
+
+
+class PrivateOptions(Strict):
+    """Differential privacy for single samples (DP-SGD): ε is bought with noise, and paid for in accuracy.
+
+    Exactly one of ``epsilon`` and ``noise``. The optimizer's batch is then the expected one: a step takes each sample
+    with the probability ``batch_size`` / N.
+    """
+
+    epsilon: PositiveFloat | None = Field(default=None, description="What the whole training may spend; sets 'noise'.")
+    noise: NonNegativeFloat | None = Field(default=None, description="Deviation of the noise, as a multiple of 'clip'.")
+    clip: PositiveFloat = Field(default=1.0, description="The longest gradient that a single sample may have.")
+    delta: Annotated[float, Gt(0), Lt(1)] = Field(description="Must be below 1 / N, or the claim is worth nothing.")
+    canaries: NaturalInt = Field(
+        default=0, description="Training samples given up to test the claim: half are left out, half mislabelled."
+    )
+    randomness: Literal["secret", "seeded"] = Field(
+        default="secret", description="Where the noise is from; 'seeded' repeats exactly and claims nothing."
+    )
+
+    @model_validator(mode="after")
+    def _one_budget(self) -> Self:
+        if (self.epsilon is None) == (self.noise is None):
+            raise ValueError("exactly one of 'epsilon' and 'noise' must be given")
+        return self
 
 
 class FitOptions(Strict):
@@ -53,9 +87,16 @@ class FitOptions(Strict):
         default=None, description="Steps between checkpoints; None: each epoch."
     )
     keep_checkpoints: PositiveInt = 2
+    private: PrivateOptions | None = Field(default=None, description="Train so that single samples stay hidden.")
 
     @model_validator(mode="after")
     def _one_length(self) -> Self:
         if (self.epochs is None) == (self.max_steps is None):
             raise ValueError("exactly one of 'epochs' and 'max_steps' must be given")
+        return self
+
+    @model_validator(mode="after")
+    def _plainly_private(self) -> Self:
+        if self.private is not None and (self.precision != "fp32" or self.compile or self.clip_norm is not None):
+            raise ValueError("'private' needs precision fp32, compile false and no clip_norm: 'private.clip' clips")
         return self

@@ -234,7 +234,6 @@ def test_an_unknown_recipe_is_a_usage_error_with_a_hint(tmp_path: Path, monkeypa
 
 
 def test_the_shipped_examples() -> None:
-    cifar10 = {f"cifar10-{name}" for name in ("94", "fast", "resnet18", "resnet18-faithful", "small")}
     language = {"agnews-audit", "bert-mlm-agnews", "cold-fair", "gpt-shakespeare", "lstm-agnews"}
     speech = {
         "fsdd-accents",
@@ -246,6 +245,7 @@ def test_the_shipped_examples() -> None:
         "spoken-strings",
         "tones",
     }
+    cifar10 = {f"cifar10-{name}" for name in ("94", "fast", "private", "resnet18", "resnet18-faithful", "small")}
     boxes = {"bccd-fasterrcnn", "bccd-yolo", "scenes-yolo"}
-    digits = {"digits", "digits-chain", "digits-features", "digits-small"}
+    digits = {"digits", "digits-chain", "digits-features", "digits-private", "digits-small"}
     assert set(examples()) == digits | cifar10 | language | speech | boxes

@@ -45,6 +45,7 @@ def good_measurements() -> dict[str, Measurement | NotMeasured]:
         made("inference_flops", 1e6, n=1, unit="FLOP"),
         made("inference_memory", 1e8, n=1, unit="B"),
         made("inference_energy", 0.1, n=1, unit="J"),
+        made("membership_tpr", 0.01, 0.005, 0.03, n=400),
         made("safe_files", 1.0, n=5),
         made("signed_files", 1.0, n=5),
         made("replay_agreement", 1.0, n=256),

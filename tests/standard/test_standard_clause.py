@@ -28,6 +28,9 @@ BUILT = [
     "INT-6",
     "LAT-1",
     "LAT-2",
+    "PRV-1",
+    "PRV-2",
+    "PRV-3",
     "ROB-1",
     "SEC-1",
     "SEC-2",
@@ -116,6 +119,11 @@ def test_thresholds_are_those_of_the_standard():
         ("FAI-2", "ratio"): ("group_selection_ratio", "at_least", 0.80),
         ("FAI-3", "flips"): ("identity_flip_rate", "at_most", 0.05),
         ("HUM-1", "risk"): ("selective_risk_ratio", "at_most", 0.5),
+        ("PRV-1", "found"): ("membership_tpr", "at_most", 0.05),
+        ("PRV-2", "epsilon"): ("dp_epsilon", "at_most", 8),
+        ("PRV-2", "delta"): ("dp_delta", "at_most", 1),
+        ("PRV-2", "canaries"): ("dp_canaries", "at_most", 1),
+        ("PRV-3", "recited"): ("verbatim_rate", "at_most", 0.001),
         ("LAT-1", "real_time_factor"): ("real_time_factor", "at_most", 1.0),
         ("LAT-1", "p99"): ("latency_p99", "at_most", 0.1),
         ("LAT-2", "p99"): ("load_p99", "at_most", 0.1),
@@ -146,13 +154,14 @@ def test_only_the_gain_over_guessing_is_strict_and_only_the_duty_to_record_is_no
         ("GEN-1", "under_baseline"),
         ("GEN-1", "over_mean"),
         ("GEN-1", "under_histogram"),
+        ("PRV-2", "delta"),
     ]
     assert [key for key, criterion in criteria.items() if criterion.basis.kind == "normative"] == [
         ("CST-1", "complete")
     ]
     declared = {key[0] for key, criterion in criteria.items() if criterion.basis.kind == "declared"}
     assert declared == {"GEN-1", "CST-2", "LAT-1", "LAT-2"}
-    assert {c.id: c.min_n for c in load_clauses() if c.min_n > 100} == {"LAT-1": 299, "LAT-2": 299}
+    assert {c.id: c.min_n for c in load_clauses() if c.min_n > 100} == {"LAT-1": 299, "LAT-2": 299, "PRV-1": 299}
 
 
 def test_a_users_file_may_hold_one_clause_or_several(tmp_path):

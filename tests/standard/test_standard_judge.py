@@ -68,6 +68,8 @@ def test_a_good_model_meets_the_standard():
     verdicts = {row["clause"]: row["verdict"] for row in document["verdicts"]}
     assert verdicts.pop("GEN-6") == "not_applicable"  # nobody compressed it
     assert verdicts.pop("GEN-3") == "not_applicable"  # it was trained with one seed
+    assert verdicts.pop("PRV-2") == "not_applicable"  # it claims no privacy
+    assert verdicts.pop("PRV-3") == "not_applicable"  # it writes no text
     assert verdicts.pop("FAI-1") == "not_applicable"  # its data name no groups
     assert verdicts.pop("FAI-2") == verdicts.pop("FAI-3") == "not_applicable"  # nothing is allotted, nothing is read
     for served in ("HUM-2", "HUM-4", "INT-6", "LAT-2"):
@@ -98,6 +100,15 @@ def test_intersection_union_of_two_criteria(mean, worst):
 def test_one_open_binding_clause_denies_the_outcome(kind):
     document = judged(MEAN[kind])
     assert document["outcome"] == "not_met" and document["open"] == ["ROB-1"]
+
+
+def test_what_the_recipe_did_not_ask_for_is_open_and_no_error():
+    unasked = NotMeasured(measure="membership_tpr", reason="Write audit.privacy: {shadows: 16}", asked=False)
+    document = judged(unasked)
+    row = clause(document, "PRV-1")
+    assert row["verdict"] == "inconclusive" and row["value"] is None and "shadows: 16" in row["reason"]
+    assert document["outcome"] == "not_met" and document["open"] == ["PRV-1"]
+    assert clause(judged(replace(unasked, asked=True)), "PRV-1")["verdict"] == "error"
 
 
 def test_a_clause_that_does_not_bind_denies_nothing():

@@ -27,6 +27,9 @@ def test_the_shipped_cases_name_clauses_that_exist_and_speak_both_languages():
     cases = {case.id: case for case in load_cases(clauses=CLAUSES)}
     assert {name: case.must_fail for name, case in cases.items() if case.must_fail} == {
         "leaked-text": "GEN-5",
+        "memorising": "PRV-1",
+        "lying": "PRV-2",
+        "reciting": "PRV-3",
         "unstable": "GEN-3",
         "miscalibrated": "GEN-6",
         "mutilated": "GEN-6",
@@ -55,6 +58,9 @@ def test_the_shipped_cases_name_clauses_that_exist_and_speak_both_languages():
         "two-handed",
         "even-text",
         "served",
+        "discreet",
+        "private",
+        "fluent",
     ]
     assert all(any("一" <= letter <= "鿿" for letter in case.fault.zh) for case in cases.values())
 

@@ -1,26 +1,33 @@
 """A residual network small enough to train on a laptop in a minute, and good enough to be worth it.
 
-Each stage is a 3×3 convolution with batch norm and ReLU, then residual blocks; between stages a 2×2 max-pool halves the
-resolution; global average pooling and one linear layer end it (arXiv:1512.03385 with a pooled, plain first layer).
+Each stage is a 3×3 convolution with batch (or group) norm and ReLU, then residual blocks; between stages a 2×2 max-pool
+halves the resolution; global average pooling and one linear layer end it (arXiv:1512.03385 with a pooled, plain first
+layer). Group norm: arXiv:1803.08494.
 """
 
 from __future__ import annotations
+
+import math
+from typing import Literal
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+Norm = Literal["batch", "group"]
+MOST_GROUPS = 8
+
 
 class ResidualBlock(nn.Module):
-    """``relu(x + branch(x))``, the branch being conv-bn-relu-conv-bn. Nothing is added in place, as opacus requires."""
+    """``relu(x + branch(x))``, the branch being conv-norm-relu-conv-norm. Nothing is added in place."""
 
-    def __init__(self, width: int) -> None:
+    def __init__(self, width: int, norm: Norm) -> None:
         """``width``: channels in and out."""
         super().__init__()
         self.conv1 = nn.Conv2d(width, width, 3, padding=1, bias=False)
-        self.bn1 = nn.BatchNorm2d(width)
+        self.bn1 = normalisation(norm, width)
         self.conv2 = nn.Conv2d(width, width, 3, padding=1, bias=False)
-        self.bn2 = nn.BatchNorm2d(width)
+        self.bn2 = normalisation(norm, width)
 
     def forward(self, x: Tensor) -> Tensor:
         """N×C×H×W to the same shape."""
@@ -29,7 +36,7 @@ class ResidualBlock(nn.Module):
 
     def zero_init_last(self) -> None:
         """Makes the branch 0 and so, after a ReLU, the block the identity; the name is timm's."""
-        nn.init.zeros_(self.bn2.weight)
+        nn.init.zeros_(self.bn2.weight)  # pyright: ignore[reportArgumentType]
 
 
 class Standardize(nn.Module):
@@ -47,13 +54,20 @@ class SmallCNN(nn.Module):
     """N×C×H×W images to N×K logits; H and W at least 2^(stages − 1)."""
 
     def __init__(
-        self, channels: int, num_classes: int, widths: list[int], blocks: int, drop_rate: float, standardize: bool
+        self,
+        channels: int,
+        num_classes: int,
+        widths: list[int],
+        blocks: int,
+        drop_rate: float,
+        standardize: bool,
+        norm: Norm = "batch",
     ) -> None:
         """``widths``: channels of each stage; ``blocks``: residual blocks a stage; ``drop_rate``: before the head."""
         super().__init__()
         self.standardize = Standardize() if standardize else nn.Identity()
         inputs = [channels, *widths[:-1]]
-        stages = [_stage(a, b, blocks, pool=i > 0) for i, (a, b) in enumerate(zip(inputs, widths, strict=True))]
+        stages = [_stage(a, b, blocks, norm, pool=i > 0) for i, (a, b) in enumerate(zip(inputs, widths, strict=True))]
         self.features = nn.Sequential(*stages)
         self.dropout = nn.Dropout(drop_rate)
         self.head = nn.Linear(widths[-1], num_classes)
@@ -64,7 +78,12 @@ class SmallCNN(nn.Module):
         return self.head(self.dropout(pooled))
 
 
-def _stage(inputs: int, width: int, blocks: int, *, pool: bool) -> nn.Sequential:
-    first = [nn.Conv2d(inputs, width, 3, padding=1, bias=False), nn.BatchNorm2d(width), nn.ReLU()]
+def normalisation(norm: Norm, width: int) -> nn.Module:
+    """Over the batch, or over groups of a sample's own channels: as many as divide ``width``, at most eight."""
+    return nn.BatchNorm2d(width) if norm == "batch" else nn.GroupNorm(math.gcd(width, MOST_GROUPS), width)
+
+
+def _stage(inputs: int, width: int, blocks: int, norm: Norm, *, pool: bool) -> nn.Sequential:
+    first = [nn.Conv2d(inputs, width, 3, padding=1, bias=False), normalisation(norm, width), nn.ReLU()]
     shrink = [nn.MaxPool2d(2)] if pool else []
-    return nn.Sequential(*shrink, *first, *(ResidualBlock(width) for _ in range(blocks)))
+    return nn.Sequential(*shrink, *first, *(ResidualBlock(width, norm) for _ in range(blocks)))
