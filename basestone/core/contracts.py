@@ -83,10 +83,11 @@ class View:
     text as one stream in blocks, each token's target the token after it. ``masked``: documents in which some words
     are hidden; the targets are the hidden tokens, −100 elsewhere. ``boxes``: images with the objects in them.
     ``characters``: recordings with their transcripts; the targets are N×S numbers of characters, −100 behind.
+    ``spoken``: texts with how they are to be said; the targets are recordings of them, N×T.
     ``share``: of the tokens that are hidden; ``whole_word``: all tokens of a word, or none.
     """
 
-    kind: Literal["labels", "documents", "next", "masked", "boxes", "characters"] = "labels"
+    kind: Literal["labels", "documents", "next", "masked", "boxes", "characters", "spoken"] = "labels"
     share: float = 0.15
     whole_word: bool = True
 

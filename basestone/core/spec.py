@@ -92,14 +92,16 @@ class SpeechSpec:
 
     A recording ends with its last sample that is not 0; zeros behind it are padding. ``max_samples``: what a model sees
     at most. ``characters``: those of the transcripts, in order; output 0 is CTC's blank, output i the i-th of them.
-    ``head``: what a model of this speech answers: the class of a recording, or a character at every place.
+    ``head``: what a model of this speech answers: the class of a recording, a character at every place, or the waveform
+    of a text. ``groups``: of a model that speaks, the columns that say how, each with all of its values in order.
     """
 
     sample_rate: int
     max_samples: int
     class_names: tuple[str, ...] = ()
     characters: str = ""
-    head: Literal["classes", "characters"] = "classes"
+    head: Literal["classes", "characters", "waveform"] = "classes"
+    groups: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
     @property
     def num_classes(self) -> int:
@@ -118,8 +120,9 @@ class SpeechSpec:
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> Self:
         """Reads what ``to_json`` wrote."""
-        rest: dict[str, Any] = {name: held for name, held in value.items() if name != "class_names"}
-        return cls(**rest, class_names=tuple(value["class_names"]))
+        rest: dict[str, Any] = {name: held for name, held in value.items() if name not in ("class_names", "groups")}
+        groups = tuple((name, tuple(values)) for name, values in value.get("groups", ()))
+        return cls(**rest, class_names=tuple(value["class_names"]), groups=groups)
 
 
 DataSpec = ImageSpec | TextSpec | SpeechSpec

@@ -55,6 +55,7 @@ def collect(
     session = Session(corridor, section, prepared, subject, folder, origin)
     session.record("plan", lambda session: Fact(_forecast(session, standard)))
     shown = {"generated"} if corridor.recipe.task == "language_modelling" else set[str]()
+    shown |= {"spoken"} if corridor.recipe.task == "speech_synthesis" else set[str]()
     shown |= {"beside", "beside_sizes"} if section.beside else set[str]()
     for name in (name for name in COLLECTORS if name in {*standard.records, *shown}):
         session.record(name, COLLECTORS[name])

@@ -63,6 +63,7 @@ def sample_sizes(section: Audit, counts: dict[str, int]) -> dict[str, int]:
         "language_train": test,
         "seeds": test,
         "transcripts_test": tested,
+        "synthesised": min(section.spoken.utterances, test),
         "parent_test": tested,
         "quantities_test": tested,
         "quantities_train": min(wanted.train or counts["train"], counts["train"]),

@@ -64,7 +64,9 @@ def prepared_spec(prepared: Path, objective: Objective) -> DataSpec:
     if isinstance(spec, ImageSpec):
         return spec
     if isinstance(spec, SpeechSpec):
-        return replace(spec, head="classes" if view_of(objective).kind == "labels" else "characters")
+        heads: dict[str, Any] = {"labels": "classes", "characters": "characters", "spoken": "waveform"}
+        head = heads[view_of(objective).kind]
+        return replace(spec, head=head, groups=spec.groups if head == "waveform" else ())
     return spec if view_of(objective).kind == "labels" else replace(spec, head="tokens")
 
 

@@ -9,6 +9,7 @@ from basestone.objectives.group_dro import group_dro
 from basestone.objectives.language import causal_lm, masked_lm
 from basestone.objectives.speech import ctc
 from basestone.objectives.supervised import cross_entropy, mse
+from basestone.objectives.synthesis import synthesis
 
 OBJECTIVES: Registry[Objective] = Registry(
     "objective",
@@ -20,5 +21,6 @@ OBJECTIVES: Registry[Objective] = Registry(
         "causal_lm": causal_lm,
         "detection": detection,
         "ctc": ctc,
+        "synthesis": synthesis,
     },
 )

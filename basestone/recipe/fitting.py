@@ -20,18 +20,19 @@ TASKS = {
     "images": ("image_classification",),
     "boxes": ("detection",),
     "text": ("text_classification", "text_regression", "language_modelling"),
-    "speech": ("speech_classification", "speech_recognition"),
+    "speech": ("speech_classification", "speech_recognition", "speech_synthesis"),
 }
 MODELS_OF = {
     "text": ("bert", "gpt", "recurrent", "transformers"),
-    "speech": ("speech_net",),
+    "speech": ("speech_net", "tacotron2"),
     "boxes": tuple(DETECTORS),
 }  # those of images are all others
+SPEAKERS = ("tacotron2",)
 RECORDED = ("index", "label", "prediction", "confidence", "loss")
 OBJECTIVES_OF = {
     "images": ("cross_entropy", "mse", "group_dro"),
     "text": ("cross_entropy", "mse", "group_dro", "masked_lm", "causal_lm"),
-    "speech": ("cross_entropy", "mse", "group_dro", "ctc"),
+    "speech": ("cross_entropy", "mse", "group_dro", "ctc", "synthesis"),
     "boxes": ("detection",),
 }
 
@@ -55,6 +56,7 @@ def fitting(recipe: Recipe, stage: Pretrain, data: Data, path: str) -> Iterator[
     if (task == "speech_recognition") != (stage.objective.kind == "ctc"):
         message = f"must be ctc for speech_recognition and for it alone; got '{stage.objective.kind}' for '{task}'."
         yield Fault(path=f"{path}.objective.kind", message=message)
+    yield from _speaking(stage, task, path)
     if kind == "text" and stage.augment:
         yield Fault(path=f"{path}.augment", message="must be empty for text, which has no such changes. Drop it.")
     for index, transform in enumerate(stage.augment if kind != "text" else ()):
@@ -99,6 +101,20 @@ def grouped_training(stage: Pretrain | Adapt | Compress, data: Data | None, path
         yield Fault(path=f"{path}.objective.kind", message="needs groups, and the data name none. Add data.groups.")
     if stage.fit is not None and stage.fit.balance not in (None, "classes") and not grouped:
         yield Fault(path=f"{path}.fit.balance", message="needs groups, and the data name none. Add data.groups.")
+
+
+def _speaking(stage: Pretrain, task: str | None, path: str) -> Iterator[Fault]:
+    """A model that speaks has an objective of its own, and both a task."""
+    speaks, said = stage.model.kind in SPEAKERS, stage.objective.kind == "synthesis"
+    if speaks != said:
+        fitting = "synthesis" if speaks else "another one, as synthesis is for " + " and ".join(SPEAKERS)
+        message = f"must be {fitting} for the model '{stage.model.kind}'; got '{stage.objective.kind}'. Change one."
+        yield Fault(path=f"{path}.objective.kind", message=message)
+    elif said and task not in (None, "speech_synthesis"):
+        yield Fault(path="task", message=f"must be speech_synthesis for the objective synthesis; got '{task}'.")
+    if said and stage.augment:
+        message = "must be empty for a model that speaks, which would learn what was changed. Drop it."
+        yield Fault(path=f"{path}.augment", message=message)
 
 
 def group_names(data: Data, path: str) -> Iterator[Fault]:

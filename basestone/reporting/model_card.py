@@ -22,6 +22,7 @@ PIPELINES = {
     "image_classification": "image-classification",
     "speech_classification": "audio-classification",
     "speech_recognition": "automatic-speech-recognition",
+    "speech_synthesis": "text-to-speech",
 }
 
 

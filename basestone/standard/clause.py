@@ -30,6 +30,7 @@ Task = Literal[
     "language_modelling",
     "speech_classification",
     "speech_recognition",
+    "speech_synthesis",
     "speech_generation",
     "feature_extraction",
 ]
