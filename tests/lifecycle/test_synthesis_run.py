@@ -100,5 +100,5 @@ def test_faults_of_a_voice_are_named(tmp_path, change, says):
 def test_shipped_recipes_of_voices_are_without_fault(monkeypatch, tmp_path):
     monkeypatch.setenv("BASESTONE_DATA", str(tmp_path))
     (tmp_path / "fsdd").mkdir()
-    for recipe in ("fsdd-tacotron", "spoken-tacotron"):
+    for recipe in ("fsdd-tacotron", "spoken-tacotron", "spoken-voice"):
         assert load_checked(recipe, ()).recipe.name == recipe

@@ -237,6 +237,7 @@ def test_the_shipped_examples() -> None:
     cifar10 = {f"cifar10-{name}" for name in ("94", "fast", "resnet18", "resnet18-faithful", "small")}
     language = {"agnews-audit", "bert-mlm-agnews", "cold-fair", "gpt-shakespeare", "lstm-agnews"}
     speech = {"fsdd-accents", "fsdd-digits", "fsdd-fair", "fsdd-speaker", "spoken-digits", "spoken-strings"}
+    voices = {"fsdd-tacotron", "spoken-tacotron", "spoken-voice"}
     boxes = {"bccd-fasterrcnn", "bccd-yolo", "scenes-yolo"}
     digits = {"digits", "digits-chain", "digits-features", "digits-small"}
-    assert set(examples()) == digits | cifar10 | language | speech | boxes
+    assert set(examples()) == digits | cifar10 | language | speech | voices | boxes

@@ -11,8 +11,8 @@ from basestone.core.errors import DataError
 from basestone.core.spec import SpeechSpec
 from basestone.data.dataset import open_split, prepare
 from basestone.data.speech.options import SpeechData
-from basestone.data.speech.spoken_digits import DIGITS
 from basestone.data.speech.spoken import requests, text_faults
+from basestone.data.speech.spoken_digits import DIGITS
 
 SPEC = SpeechSpec(
     sample_rate=8000, max_samples=4000, characters="enotw", head="waveform", groups=(("speaker", ("a", "b")),)
@@ -62,7 +62,7 @@ def test_recordings_are_targets_of_their_texts(tmp_path):
     batch = train.batch(np.arange(4))
     assert card["spec"]["groups"] == [["speaker", ["speaker-0", "speaker-1"]]]
     assert batch.inputs.shape == (4, 1 + 5 + 1) and batch.inputs.dtype == torch.int64
-    assert batch.targets.shape == train.batch(np.arange(2)).targets.shape  # every batch costs the same
+    assert batch.targets.shape[1] == train.batch(np.arange(2)).targets.shape[1]  # every batch costs the same
     np.testing.assert_array_equal(batch.targets[1, : train.lengths[1]], train.samples(1))
     assert float(batch.targets[1, train.lengths[1] :].abs().max()) == 0
     said = [train.spec.characters[place - 1] for place in batch.inputs[2, 1:].tolist() if 0 < place <= 15]
@@ -70,18 +70,19 @@ def test_recordings_are_targets_of_their_texts(tmp_path):
 
 
 def test_a_recording_cut_short_is_refused_or_left_out_and_counted(tmp_path):
-    _, folder = prepared(tmp_path, max_seconds=0.45)
+    many = DATA["source"] | {"takes": 4, "rates": [1.0, 1.25]}
+    _, folder = prepared(tmp_path, max_seconds=0.55, source=many)
     with pytest.raises(DataError) as refused:
         opened(tmp_path, folder)
-    assert "spoken speaker-" in str(refused.value) and "must be at most data.max_seconds long (0.45 s)" in str(
+    assert "spoken speaker-" in str(refused.value) and "must be at most data.max_seconds long (0.55 s)" in str(
         refused.value
     )
     assert "more rows are refused" in str(refused.value)
     (tmp_path / "b").mkdir()
-    card, folder = prepared(tmp_path / "b", max_seconds=0.45, longer="drop")
+    card, folder = prepared(tmp_path / "b", max_seconds=0.55, source=many, longer="drop")
     held = sum(split["count"] for split in card["splits"].values())
-    assert card["left_out"] > 0 and held + card["left_out"] == 40
-    assert opened(tmp_path / "b", folder).lengths.max() <= 0.45 * 8000
+    assert card["left_out"] > 0 and held + card["left_out"] == 160
+    assert opened(tmp_path / "b", folder).lengths.max() <= 0.55 * 8000
 
 
 def test_a_text_of_the_test_split_with_a_strange_character_is_refused(tmp_path):
