@@ -91,6 +91,7 @@ def test_thresholds_are_those_of_the_standard():
         ("GEN-1", "word_error_rate"): ("word_error_rate", "at_most", None),
         ("GEN-1", "r_squared"): ("r_squared", "at_least", None),
         ("GEN-1", "over_mean"): ("r_squared", "at_least", 0),
+        ("GEN-1", "recognised"): ("recognised", "at_least", None),
         ("GEN-2", "map_gap"): ("map_gap", "at_most", 0.10),
         ("GEN-2", "r_squared_gap"): ("r_squared_gap", "at_most", 0.10),
         ("GEN-2", "gap"): ("accuracy_gap", "at_most", 0.10),
