@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
+    from basestone.core.utterance import Taught
     from basestone.models.own.tacotron import Tacotron
+    from basestone.models.own.tacotron_decoder import Said
 
 
 def synthesised(session: Session) -> Mapping[str, Any]:
@@ -84,8 +86,10 @@ def replayed_utterances(session: Session) -> Mapping[str, Any]:
 
 def said_seconds(session: Session) -> float:
     """How long what the model says to the first test text is."""
-    wave = session.subject.logits(session.one_sample())[0]
-    return int(wave.nonzero().max()) / session.split("test").spec.sample_rate
+    from basestone.models.own.log_mel import held_samples
+
+    waves = session.subject.logits(session.one_sample())
+    return int(held_samples(waves)[0]) / session.split("test").spec.sample_rate
 
 
 def _spoken(session: Session, positions: NDArray[np.int64], take: int) -> dict[str, NDArray[Any]]:
@@ -93,38 +97,53 @@ def _spoken(session: Session, positions: NDArray[np.int64], take: int) -> dict[s
     import numpy as np
     import torch
 
-    from basestone.measures.speaking import diagonality, warped_error
-    from basestone.measures.subject import log_softmax
     from basestone.objectives.synthesis import mel_errors
 
     split, model = session.split("test"), cast("Tacotron", session.subject.model)
-    inputs, recordings = split.raw(positions), split.recordings(positions)
+    inputs = split.raw(positions)
     with torch.inference_mode():
-        told: Any = model(inputs, recordings)
+        told: Any = model(inputs, split.recordings(positions))
         mel, said = model.mel(inputs, take)
         frames = said.groups * model.decoder.reduction
         waves = model.sound(mel, frames)
-        logits = session.other_subject(_recogniser(session)).logits(_as_file(waves)).numpy()
-    characters = told.characters.tolist()
-    heard, names = logits.argmax(1), _classes_heard(session)
-    each = [
-        (
-            diagonality(said.attention[row, :groups, : characters[row]].double().numpy()),
-            warped_error(mel[row, : frames[row]].double().numpy(), told.mel[row, : told.frames[row]].double().numpy()),
-            float(said.stops[row, groups - 1] > 0),
-        )
-        for row, groups in enumerate(said.groups.tolist())
-    ]
     return {
         "index": positions,
-        "heard": np.array([names[place] for place in heard], dtype=object),
-        "confidence": np.exp(log_softmax(logits).max(1)),
+        **_heard(session, waves),
         "take": np.full(len(positions), take),
         "frames": frames.numpy(),
-        "diagonality": np.array([one[0] for one in each]),
+        **_compared(told, mel, said),
         "taught_error": mel_errors(told.after, told).double().numpy(),
-        "free_error": np.array([one[1] for one in each]),
-        "stopped": np.array([one[2] for one in each]),
+    }
+
+
+def _heard(session: Session, waves: Tensor) -> dict[str, NDArray[Any]]:
+    """What the recogniser makes of some waveforms."""
+    import numpy as np
+
+    from basestone.measures.subject import log_softmax
+
+    stage = _recogniser(session)
+    names = read_json(session.corridor.folder.stage(stage) / "model.json")["spec"]["class_names"]
+    logits = session.other_subject(stage).logits(_as_file(waves)).numpy()
+    heard = [names[place] for place in logits.argmax(1).tolist()]
+    return {"heard": np.array(heard, dtype=object), "confidence": np.exp(log_softmax(logits).max(1))}
+
+
+def _compared(told: Taught, mel: Tensor, said: Said) -> dict[str, NDArray[Any]]:
+    """How each utterance went along its text, how far it is from its recording, and whether it ended by itself."""
+    import numpy as np
+
+    from basestone.measures.speaking import diagonality, warped_error
+
+    reduction, rows = mel.shape[1] // said.attention.shape[1], range(len(mel))
+    groups, characters, real = said.groups.tolist(), told.characters.tolist(), told.frames.tolist()
+    attention, spoken, heard = (found.double().numpy() for found in (said.attention, mel, told.mel))
+    return {
+        "diagonality": np.array([diagonality(attention[row, : groups[row], : characters[row]]) for row in rows]),
+        "free_error": np.array(
+            [warped_error(spoken[row, : groups[row] * reduction], heard[row, : real[row]]) for row in rows]
+        ),
+        "stopped": np.array([float(said.stops[row, groups[row] - 1] > 0) for row in rows]),
     }
 
 
@@ -148,7 +167,7 @@ def _shown(session: Session, position: int, take: int) -> dict[str, Any]:
         "real_mel": heat(real[0, : held[0]].numpy().T, -2, 2.5),
         "attention": heat(said.attention[0, : said.groups[0], : len(text) + 1].numpy().T[::-1], 0, 1),
     }
-    sounds = {"said_wav": wave[: int(wave.nonzero().max()) + 1].numpy(), "real_wav": _level(split.samples(position))}
+    sounds = {"said_wav": wave.numpy(), "real_wav": _level(split.samples(position))}
     encoded = {name: png_bytes(picture) for name, picture in pictures.items()}
     encoded |= {name: wav_bytes(np.asarray(sound), rate) for name, sound in sounds.items()}
     return {
@@ -204,8 +223,3 @@ def _recogniser(session: Session) -> str:
             "first, and name it in audit.spoken.recogniser"
         )
     return stage
-
-
-def _classes_heard(session: Session) -> list[str]:
-    spec = read_json(session.corridor.folder.stage(_recogniser(session)) / "model.json")["spec"]
-    return list(spec["class_names"])

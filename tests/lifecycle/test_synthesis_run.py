@@ -79,6 +79,21 @@ def test_the_report_can_be_looked_at_and_heard(voice):
     assert "text-to-speech" in (voice.folder.report / "MODEL_CARD.md").read_text()
 
 
+@pytest.mark.slow
+def test_a_voice_that_is_trained_reads_in_order_and_beats_the_mean(tmp_path):
+    """The baseline is always saying each band's mean, an error of 1; attention that never moves has a diagonality of 0."""
+    (tmp_path / "voice.yaml").write_text(VOICE)
+    changes = [
+        "stages.pretrain.fit.max_steps=250",
+        "stages.pretrain.model.decoder=64",
+        "stages.pretrain.model.encoder=32",
+    ]
+    made = run(tmp_path / "voice.yaml", overrides=changes, out=tmp_path / "run")
+    table = read_records(made.folder.stage("audit") / "samples" / "synthesised.parquet")
+    assert table["taught_error"].mean() < 0.6 and table["free_error"].mean() < 0.8, table
+    assert table["diagonality"].mean() > 0.6 and table["stopped"].mean() > 0.5, table
+
+
 @pytest.mark.parametrize(
     ("change", "says"),
     [
