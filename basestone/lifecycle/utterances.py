@@ -165,7 +165,12 @@ def _shown(session: Session, position: int, take: int) -> dict[str, Any]:
     pictures = {
         "said_mel": heat(mel[0, : frames[0]].numpy().T, -2, 2.5),
         "real_mel": heat(real[0, : held[0]].numpy().T, -2, 2.5),
-        "attention": heat(said.attention[0, : said.groups[0], : len(text) + 1].numpy().T[::-1], 0, 1),
+        "attention": heat(
+            said.attention[0, : said.groups[0], : len(text) + 1].numpy().T[::-1],
+            0,
+            1,
+            (10, 3 * model.decoder.reduction),
+        ),
     }
     sounds = {"said_wav": wave.numpy(), "real_wav": _level(split.samples(position))}
     encoded = {name: png_bytes(picture) for name, picture in pictures.items()}

@@ -17,8 +17,6 @@ from basestone.models.randomness import own_randomness
 if TYPE_CHECKING:
     from torch import nn
 
-Odd = Annotated[int, Interval(ge=1, le=61)]
-
 
 def tacotron2(
     spec: DataSpec,
@@ -30,7 +28,7 @@ def tacotron2(
     prenet: PositiveInt = 128,
     attention: PositiveInt = 96,
     attention_filters: PositiveInt = 16,
-    attention_kernel: Odd = 15,
+    attention_kernel: PositiveInt = 15,
     reduction: Annotated[int, Interval(ge=1, le=8)] = 2,
     postnet: PositiveInt = 128,
     postnet_layers: Annotated[int, Interval(ge=2, le=8)] = 5,
@@ -60,12 +58,17 @@ def tacotron2(
 
     speech = to_be_spoken(spec, "tacotron2")
     chosen = chosen_columns(speech, conditions)
-    memory = encoder // 2 * 2 + condition_width * len(chosen)
+    if encoder % 2 or not attention_kernel % 2:
+        raise UsageError(
+            "model.encoder must be even, as its LSTM has two directions, and model.attention_kernel odd; got "
+            f"{encoder} and {attention_kernel}."
+        )
+    memory = encoder + condition_width * len(chosen)
     with own_randomness():
         front = LogMel(speech.sample_rate, mels, window_s, hop_s, floor)
-        look = LocationSensitive(decoder, memory, attention, attention_filters, attention_kernel // 2 * 2 + 1)
+        look = LocationSensitive(decoder, memory, attention, attention_filters, attention_kernel)
         return Tacotron(
-            Encoder(len(speech.characters) + 2, encoder // 2 * 2, 3, 5, drop_rate),
+            Encoder(len(speech.characters) + 2, encoder, 3, 5, drop_rate),
             Manner([len(values) for _, values in speech.groups], chosen, condition_width),
             Decoder(look, memory, mels, width=decoder, prenet=prenet, reduction=reduction, zoneout=zoneout),
             Postnet(mels, postnet, postnet_layers, 5, drop_rate),

@@ -81,7 +81,7 @@ def test_the_report_can_be_looked_at_and_heard(voice):
 
 @pytest.mark.slow
 def test_a_voice_that_is_trained_reads_in_order_and_beats_the_mean(tmp_path):
-    """The baseline is always saying each band's mean, an error of 1; attention that never moves has a diagonality of 0."""
+    """Baselines: always saying each band's mean is an error of 1, attention that never moves a diagonality of 0."""
     (tmp_path / "voice.yaml").write_text(VOICE)
     changes = [
         "stages.pretrain.fit.max_steps=250",

@@ -186,6 +186,10 @@ def test_manner_is_heard_only_where_it_is_a_condition():
         UsageError, match=r"model.conditions must name columns of data.groups; got 'speakr'. Did you mean"
     ):
         build(conditions=["speakr"])
+    with pytest.raises(
+        UsageError, match=r"model.encoder must be even, .* and model.attention_kernel odd; got 15 and 5."
+    ):
+        build(encoder=15)
 
 
 def test_only_texts_can_be_spoken():

@@ -41,10 +41,12 @@ def _spectrogram(samples: NDArray[np.float32], rate: int, width: int, height: in
     return _coloured(level[rows])
 
 
-def heat(values: NDArray[np.floating[Any]], low: float, high: float, cell: int = 3) -> NDArray[np.uint8]:
-    """3×H×W of a matrix, row 0 at the bottom: each number a square of ``cell`` pixels, dark at ``low``."""
+def heat(
+    values: NDArray[np.floating[Any]], low: float, high: float, cell: tuple[int, int] = (3, 3)
+) -> NDArray[np.uint8]:
+    """3×H×W of a matrix, row 0 at the bottom: each number ``cell`` pixels high and wide, dark at ``low``."""
     level = np.clip((np.asarray(values, np.float64)[::-1] - low) / (high - low), 0, 1)
-    image = _coloured(np.repeat(np.repeat(level, cell, 0), cell, 1))
+    image = _coloured(np.repeat(np.repeat(level, cell[0], 0), cell[1], 1))
     return np.ascontiguousarray(image.transpose(2, 0, 1))
 
 

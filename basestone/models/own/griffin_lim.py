@@ -25,15 +25,13 @@ class GriffinLim(nn.Module):
     def __init__(self, front: LogMel, rounds: int, momentum: float, fits: int) -> None:
         """``rounds``: of the phase; ``fits``: of the powers."""
         super().__init__()
-        self._front = (front,)  # not a submodule of its own a second time
-        self.rounds, self.momentum, self.fits = rounds, momentum, fits
+        self.front, self.rounds, self.momentum, self.fits = front, rounds, momentum, fits
 
     @torch.no_grad()
     def forward(self, log_mel: Tensor) -> Tensor:
         """See the class."""
-        front = self._front[0]
-        power = linear_power(log_mel.exp(), front.filters, self.fits)
-        return fast_griffin_lim(power.sqrt(), front, self.rounds, self.momentum)
+        power = linear_power(log_mel.exp(), self.front.filters, self.fits)
+        return fast_griffin_lim(power.sqrt(), self.front, self.rounds, self.momentum)
 
 
 def linear_power(mel: Tensor, filters: Tensor, rounds: int) -> Tensor:
