@@ -86,10 +86,11 @@ class View:
     ``samples``: sound as a sequence; the targets are N×T classes of samples (μ-law), −100 behind a recording.
     ``crop``: samples of a stretch that training reads of each recording, anywhere in it; ``condition_on``: columns
     that are told of it.
+    ``spoken``: texts with how they are to be said; the targets are recordings of them, N×T.
     ``share``: of the tokens that are hidden; ``whole_word``: all tokens of a word, or none.
     """
 
-    kind: Literal["labels", "documents", "next", "masked", "boxes", "characters", "samples"] = "labels"
+    kind: Literal["labels", "documents", "next", "masked", "boxes", "characters", "samples", "spoken"] = "labels"
     share: float = 0.15
     whole_word: bool = True
     crop: int = 0

@@ -94,24 +94,25 @@ class SpeechSpec:
 
     A recording ends with its last sample that is not 0; zeros behind it are padding. ``max_samples``: what a model sees
     at most. ``characters``: those of the transcripts, in order; output 0 is CTC's blank, output i the i-th of them.
-    ``head``: what a model of this speech answers: the class of a recording, a character at every place, or what each
-    sample may be. ``conditions``: the columns that a model is told of each recording, with the values that they have
+    ``head``: what a model of this speech answers: the class of a recording, a character at every place, what each sample
+    may be, or the waveform of a text. ``conditions``: the columns that a model is told of each recording, with the values that they have
     in training; inputs are then N×(1+G)×T, behind the waveform the number of each column's value (from 1, 0: none of
-    them) at every sample.
+    them) at every sample. ``groups``: of a model that speaks, the columns that say how, each with all of its values in order.
     """
 
     sample_rate: int
     max_samples: int
     class_names: tuple[str, ...] = ()
     characters: str = ""
-    head: Literal["classes", "characters", "samples"] = "classes"
+    head: Literal["classes", "characters", "samples", "waveform"] = "classes"
     conditions: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    groups: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
     @property
     def num_classes(self) -> int:
         """What the head tells apart."""
-        told = {"classes": len(self.class_names), "characters": 1 + len(self.characters), "samples": CLASSES}
-        return told[self.head]
+        told = {"classes": len(self.class_names), "samples": CLASSES}
+        return told.get(self.head, 1 + len(self.characters))
 
     @property
     def input_shape(self) -> tuple[int, ...]:
@@ -125,9 +126,9 @@ class SpeechSpec:
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> Self:
         """Reads what ``to_json`` wrote."""
-        rest: dict[str, Any] = {name: held for name, held in value.items() if name not in ("class_names", "conditions")}
-        conditions = tuple((name, tuple(values)) for name, values in value.get("conditions", ()))
-        return cls(**rest, class_names=tuple(value["class_names"]), conditions=conditions)
+        columns = ("conditions", "groups")
+        lists = {name: tuple((column, tuple(held)) for column, held in value.get(name, ())) for name in columns}
+        return cls(**{**value, **lists, "class_names": tuple(value["class_names"])})
 
 
 DataSpec = ImageSpec | TextSpec | SpeechSpec

@@ -18,6 +18,19 @@ def png_bytes(pixels: Any) -> bytes:
     return _encoded(pixels, "PNG")
 
 
+def wav_bytes(samples: Any, rate: int) -> bytes:
+    """A WAV file of one channel and 16 bits; ``samples``: T in −1 … 1, clipped beyond; ``rate``: of them a second."""
+    import wave
+
+    file = io.BytesIO()
+    with wave.open(file, "wb") as out:
+        out.setnchannels(1)
+        out.setsampwidth(2)
+        out.setframerate(rate)
+        out.writeframes(np.clip(np.rint(np.asarray(samples) * 32_768), -32_768, 32_767).astype("<i2").tobytes())
+    return file.getvalue()
+
+
 def _encoded(pixels: Any, kind: str, **options: int) -> bytes:
     from PIL import Image
 

@@ -29,7 +29,11 @@ if TYPE_CHECKING:
     from basestone.standard.profile import StandardInForce
 
 
-SHOWN = {"generated": "language_modelling", "sounds": "audio_modelling"}  # for readers, not for clauses
+SHOWN = {
+    "generated": "language_modelling",
+    "sounds": "audio_modelling",
+    "spoken": "speech_synthesis",
+}  # for readers alone
 
 
 @dataclass(frozen=True)

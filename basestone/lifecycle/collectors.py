@@ -16,6 +16,7 @@ from basestone.lifecycle.quantities import quantities_test, quantities_train, re
 from basestone.lifecycle.restore import corruptions
 from basestone.lifecycle.sounds import replayed_sound, sound_test, sound_train, sounds, synthesis_time
 from basestone.lifecycle.transcripts import replayed_frames, transcripts_test
+from basestone.lifecycle.utterances import recogniser, replayed_utterances, said_seconds, spoken, synthesised
 
 if TYPE_CHECKING:
     import numpy as np
@@ -212,12 +213,15 @@ def duplicates(session: Session) -> Mapping[str, Any]:
 
 
 def latency(session: Session) -> Mapping[str, Any]:
-    """Wall time of predictions of one sample, after a warm-up; of speech also how long that sample is."""
+    """Wall time of predictions of one sample, after a warm-up; of speech also how long it is, or what is said to it."""
     from basestone.measures.efficiency import collect_latency
 
     split, runs = session.split("test"), session.section.samples.latency_runs
     timed = collect_latency(session.subject, session.one_sample(), runs)
-    return timed | ({"audio_s": [split.seconds(0)] * runs} if hasattr(split, "seconds") else {})
+    if not hasattr(split, "seconds"):
+        return timed
+    speaks = session.corridor.recipe.task == "speech_synthesis"
+    return timed | {"audio_s": [said_seconds(session) if speaks else split.seconds(0)] * runs}
 
 
 def inference_cost(session: Session) -> Fact:
@@ -281,6 +285,7 @@ REPLAYS: dict[str, Callable[[Session], Mapping[str, Any]]] = {  # task → its o
     "detection": replayed_boxes,
     "language_modelling": _replayed_blocks,
     "speech_recognition": replayed_frames,
+    "speech_synthesis": replayed_utterances,
     "text_regression": replayed_quantities,
     "audio_modelling": replayed_sound,
 }
@@ -299,6 +304,9 @@ COLLECTORS: dict[str, Collector] = {
     "sound_train": sound_train,
     "synthesis_time": synthesis_time,
     "sounds": sounds,
+    "synthesised": synthesised,
+    "recogniser": recogniser,
+    "spoken": spoken,
     "generated": generated,
     "clean_train": clean_train,
     "quantities_train": quantities_train,

@@ -79,6 +79,7 @@ def sample_sizes(section: Audit, counts: dict[str, int]) -> dict[str, int]:
         "sound_test": tested,
         "sound_train": min(wanted.train or tested, tested),
         "synthesis_time": wanted.latency_runs,
+        "synthesised": min(section.spoken.utterances, test),
         "parent_test": tested,
         "quantities_test": tested,
         "quantities_train": min(wanted.train or counts["train"], counts["train"]),

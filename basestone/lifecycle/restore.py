@@ -64,17 +64,20 @@ def prepared_spec(prepared: Path, objective: Objective) -> DataSpec:
     if isinstance(spec, ImageSpec):
         return spec
     if isinstance(spec, SpeechSpec):
-        return _spoken(spec, prepared, view_of(objective))
+        return _heard(spec, prepared, view_of(objective))
     return spec if view_of(objective).kind == "labels" else replace(spec, head="tokens")
 
 
-def _spoken(spec: SpeechSpec, prepared: Path, view: View) -> SpeechSpec:
+def _heard(spec: SpeechSpec, prepared: Path, view: View) -> SpeechSpec:
+    """What a model knows of recordings that it reads as ``view`` says: the columns it is told of, and no others."""
     from basestone.data.speech.sounds import conditions_of
 
     if view.kind == "samples":
         conditions = conditions_of(read_json(prepared / "card.json"), view.condition_on)
-        return replace(spec, head="samples", conditions=conditions)
-    return replace(spec, head="classes" if view.kind == "labels" else "characters")
+        return replace(spec, head="samples", conditions=conditions, groups=())
+    if view.kind == "spoken":
+        return replace(spec, head="waveform")
+    return replace(spec, head="classes" if view.kind == "labels" else "characters", groups=())
 
 
 def read_as(description: dict[str, Any]) -> View:

@@ -92,7 +92,7 @@ class Trials:
         scores = {name: [result["scores"] for result in results if result["method"] == name] for name in self.methods}
         judged = all(found is not None for columns in scores.values() for found in columns)
         if not judged:
-            return {"trials": told, "methods": {}}
+            return {"trials": told, "methods": {}, **self._losses(results)}
         unit = "r_squared" if says_number(self.bench.spec) else "accuracy"
         return {"trials": told, "unit": unit, "methods": compare_methods(scores), **self._before(scores)}
 
@@ -108,6 +108,18 @@ class Trials:
         found = compare_methods({"": [parent] * len(self.seeds), **scores})
         gained = {name: found[name]["difference"] for name in scores}
         return {"before": {"accuracy": found[""]["accuracy"], "n": len(parent), "gained": gained}}
+
+    def _losses(self, results: list[dict[str, Any]]) -> dict[str, Any]:
+        """The test loss before and after, of a model that does not tell classes apart; empty without a test split."""
+        if any(result.get("test_loss") is None for result in results):
+            return {}
+        known = self.bench.same_question(self.bench.parent.stage)
+        before = self._loss(self.bench.start(self.seeds[0])) if known else None
+        after = {
+            name: sum(result["test_loss"] for result in results if result["method"] == name) / len(self.seeds)
+            for name in self.methods
+        }
+        return {"losses": {"before": before, "after": after, "n": self.bench.prepared.facts["counts"]["test"]}}
 
     def predictions(self, results: list[dict[str, Any]]) -> dict[str, Any] | None:
         """The table of ``predictions.parquet``: which test samples each trial got right, or how well."""
@@ -205,6 +217,7 @@ class Trials:
             "merged": merged is not None,
             "proof": proof.facts | {"start_distance": at_start, "merge_distance": merged},
             "scores": self._scores(model) if keep else None,
+            "test_loss": self._loss(model) if keep else None,
         }
 
     def _finished(self, folder: Path, adapted: Adapted) -> float | None:
@@ -245,6 +258,15 @@ class Trials:
         if says_number(spec):
             return explained_shares(found.logits[:, 0], found.targets[:, 0], spec.unit[0]).tolist()
         return (found.logits.argmax(1) == found.targets).astype(int).tolist()
+
+    def _loss(self, model: nn.Module) -> float | None:
+        """The objective's mean over the test split where there are no classes to be right about, else None."""
+        from basestone.training.predict import evaluate
+
+        if "test" not in self.bench.prepared.facts["counts"] or getattr(self.bench.spec, "head", None) != "waveform":
+            return None
+        test = self.bench.split("test")
+        return evaluate(model, test, self.bench.objective, batch_size=self.bench.section.fit.batch_size).loss
 
     def _flops(self, model: nn.Module, shapes: dict[tuple[int, ...], int]) -> tuple[int, int]:
         import numpy as np

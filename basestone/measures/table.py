@@ -21,6 +21,7 @@ from basestone.measures import (
     quantities,
     seeds,
     selective,
+    speaking,
     transcripts,
 )
 from basestone.measures.fairness import swaps
@@ -40,6 +41,7 @@ MEASURES: dict[str, Callable[[Records], Measurement]] = {
     "calibration_error": calibration.calibration_error,
     "word_error_rate": transcripts.word_error_rate,
     "character_error_rate": transcripts.character_error_rate,
+    "recognised": speaking.recognised,
     "bits_per_byte": bits.bits_per_byte,
     "bits_under_baseline": bits.bits_under_baseline,
     "bits_gap": bits.bits_gap,

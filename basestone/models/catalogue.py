@@ -26,6 +26,7 @@ from basestone.core.spec import DataSpec, ImageSpec, TextSpec
 from basestone.models.detection_catalogue import faster_rcnn, yolo
 from basestone.models.randomness import own_randomness
 from basestone.models.speech_catalogue import speech_net, wavenet
+from basestone.models.synthesis_catalogue import tacotron2
 from basestone.models.text_catalogue import bert, gpt, recurrent, transformers
 
 if TYPE_CHECKING:
@@ -181,6 +182,7 @@ MODELS: Registry[nn.Module] = Registry(
         "faster_rcnn": faster_rcnn,
         "speech_net": speech_net,
         "wavenet": wavenet,
+        "tacotron2": tacotron2,
     },
 )
 

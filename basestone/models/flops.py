@@ -40,7 +40,8 @@ def analytic_flops(
 
     twin = meta_copy(module, training=training)
     for layer in twin.modules():
-        if isinstance(layer, (_ConvNd, nn.Linear, nn.MultiheadAttention, nn.RNNBase)) or _is_other(layer):
+        known = (_ConvNd, nn.Linear, nn.MultiheadAttention, nn.RNNBase, nn.RNNCellBase)
+        if isinstance(layer, known) or _is_other(layer):
             layer.register_forward_hook(count)
     if forward is None:
         twin(meta_input(module, input_shape, _SAMPLES))
@@ -57,7 +58,7 @@ def _flops(layer: nn.Module, x: Tensor, y: Tensor) -> tuple[int, int]:
     if _is_transposed_linear(layer):
         forward = 2 * y.numel() * x.shape[-1]
         return forward, forward * (next(layer.parameters()).requires_grad + x.requires_grad)
-    if isinstance(layer, nn.RNNBase):  # every weight matrix is used once a token
+    if isinstance(layer, (nn.RNNBase, nn.RNNCellBase)):  # every weight matrix is used once a token
         weights = [w for name, w in layer.named_parameters() if name.startswith("weight")]
         forward = 2 * x.numel() // x.shape[-1] * sum(w.numel() for w in weights)
         return forward, forward * (weights[0].requires_grad + y.requires_grad)

@@ -21,6 +21,7 @@ from basestone.core.seed import derive, numpy_generator
 from basestone.models.own.whitened_cnn import PatchWhitening
 
 WeightRule = Callable[[Tensor], object]
+SCALED_SAMPLES = 500  # recordings: some 20,000 frames for a mean and a deviation a band
 WHITENED_SAMPLES = 5_000  # as airbench; 24 numbers are estimated from some 5 million patches
 _LAST_NORM = {"BasicBlock": "bn2", "Bottleneck": "bn3"}  # torchvision's residual blocks
 
@@ -71,6 +72,10 @@ def from_data(module: nn.Module, train: BatchSource, seed: int) -> None:
     Only a model that has such a layer reads any, and it may only be the first one: the images are the network's input.
     """
     layers = [layer for layer in module.modules() if isinstance(layer, PatchWhitening)]
+    learns = getattr(module, "learn_scale", None)  # a model that speaks: of what it is to say
+    if callable(learns):
+        chosen = numpy_generator(seed, "scale").permutation(len(train))[:SCALED_SAMPLES]
+        learns(train.batch(chosen).targets)
     if layers:
         chosen = numpy_generator(seed, "whiten").permutation(len(train))[:WHITENED_SAMPLES]
         layers[0].whiten(train.batch(chosen).inputs)

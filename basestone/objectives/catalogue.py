@@ -10,6 +10,7 @@ from basestone.objectives.language import causal_lm, masked_lm
 from basestone.objectives.sound import audio_lm
 from basestone.objectives.speech import ctc
 from basestone.objectives.supervised import cross_entropy, mse
+from basestone.objectives.synthesis import synthesis
 
 OBJECTIVES: Registry[Objective] = Registry(
     "objective",
@@ -22,5 +23,6 @@ OBJECTIVES: Registry[Objective] = Registry(
         "detection": detection,
         "ctc": ctc,
         "audio_lm": audio_lm,
+        "synthesis": synthesis,
     },
 )

@@ -21,19 +21,20 @@ TASKS = {
     "images": ("image_classification",),
     "boxes": ("detection",),
     "text": ("text_classification", "text_regression", "language_modelling"),
-    "speech": ("speech_classification", "speech_recognition", "audio_modelling"),
+    "speech": ("speech_classification", "speech_recognition", "audio_modelling", "speech_synthesis"),
 }
 MODELS_OF = {
     "text": ("bert", "gpt", "recurrent", "transformers"),
-    "speech": ("speech_net", "wavenet"),
+    "speech": ("speech_net", "wavenet", "tacotron2"),
     "boxes": tuple(DETECTORS),
 }  # those of images are all others
 MOST_SAMPLES = 1_000_000  # of sound in a batch of an audit: a gigabyte of answers
+SPEAKERS = ("tacotron2",)
 RECORDED = ("index", "label", "prediction", "confidence", "loss")
 OBJECTIVES_OF = {
     "images": ("cross_entropy", "mse", "group_dro"),
     "text": ("cross_entropy", "mse", "group_dro", "masked_lm", "causal_lm"),
-    "speech": ("cross_entropy", "mse", "group_dro", "ctc", "audio_lm"),
+    "speech": ("cross_entropy", "mse", "group_dro", "ctc", "audio_lm", "synthesis"),
     "boxes": ("detection",),
 }
 
@@ -59,6 +60,7 @@ def fitting(recipe: Recipe, stage: Pretrain, data: Data, path: str) -> Iterator[
         yield Fault(path=f"{path}.objective.kind", message=message)
     if kind == "speech":
         yield from sound_fits(task, stage, data, path)
+    yield from _speaking(stage, task, path)
     if kind == "text" and stage.augment:
         yield Fault(path=f"{path}.augment", message="must be empty for text, which has no such changes. Drop it.")
     for index, transform in enumerate(stage.augment if kind != "text" else ()):
@@ -131,6 +133,19 @@ def sound_at_once(stage: Audit, data: Data, path: str) -> Iterator[Fault]:
         if stage.batch_size > most:
             message = f"must be at most {most} for recordings of {longest:,} samples; got {stage.batch_size}. Lower it."
             yield Fault(path=f"{path}.batch_size", message=message)
+
+
+def _speaking(stage: Pretrain, task: str | None, path: str) -> Iterator[Fault]:
+    """A model that speaks has an objective of its own, and both a task."""
+    speaks, said = stage.model.kind in SPEAKERS, stage.objective.kind == "synthesis"
+    if speaks != said:
+        fitting = "synthesis" if speaks else "another one, as synthesis is for " + " and ".join(SPEAKERS)
+        message = f"must be {fitting} for the model '{stage.model.kind}'; got '{stage.objective.kind}'. Change one."
+    elif said and task not in (None, "speech_synthesis"):
+        yield Fault(path="task", message=f"must be speech_synthesis for the objective synthesis; got '{task}'.")
+    if said and stage.augment:
+        message = "must be empty for a model that speaks, which would learn what was changed. Drop it."
+        yield Fault(path=f"{path}.augment", message=message)
 
 
 def group_names(data: Data, path: str) -> Iterator[Fault]:

@@ -75,6 +75,7 @@ def broken_rules(recipe: Recipe, raw: dict[str, Any]) -> Iterator[Fault]:
                 yield from sound_at_once(stage, data, path)
             yield from _beside(raw, name, stage, getattr(recipe, "task", None))
             yield from _reference(raw, name, "subject", stage.subject, *MODELS)
+            yield from _reference(raw, name, "spoken.recogniser", stage.spoken.recogniser, *MODELS)
         if isinstance(stage, Compress):
             yield from _reference(raw, name, "parent", stage.parent, *MODELS)
             yield from _reference(raw, name, "teacher", stage.teacher, *MODELS)
@@ -139,6 +140,14 @@ def _answers(recipe: Recipe, name: str, stage: Audit) -> Iterator[Fault]:
         yield Fault(
             path=f"stages.{name}",
             message="needs a model that answers, and 'masked_lm' trains one that fills gaps. Add an adapt stage.",
+        )
+    if subject is not None and (getattr(recipe, "task", None) == "speech_synthesis") != (
+        subject.objective.kind == "synthesis"
+    ):
+        yield Fault(
+            path=f"stages.{name}.subject",
+            message=f"must be a model that was trained for the task; this one's objective is "
+            f"'{subject.objective.kind}'. Name another stage.",
         )
 
 

@@ -16,7 +16,7 @@ from basestone.core.registry import Fraction, NaturalInt, PositiveFloat, Positiv
 from basestone.data.detection.options import BoxData
 from basestone.data.detection.sources import BOX_SOURCES
 from basestone.data.options import DataOptions
-from basestone.data.speech.options import SpeechData
+from basestone.data.speech.options import SpeechData, SpokenAudit
 from basestone.data.text.options import TextData
 from basestone.data.transforms import TRANSFORMS
 from basestone.features.estimators import ESTIMATORS
@@ -211,6 +211,7 @@ class Audit(Strict):
     batch_size: PositiveInt = 250
     precision: Literal["fp32", "bf16"] = Field(default="fp32", description="The arithmetic in which it is judged.")
     beam: PositiveInt = Field(default=1, description="Texts that are kept while speech is written down; 1: greedy.")
+    spoken: SpokenAudit = Field(default=SpokenAudit(), description="How a model that speaks is judged.")
     channels_last: bool = False
 
 
@@ -239,6 +240,7 @@ class Recipe(Strict):
         "speech_classification",
         "speech_recognition",
         "audio_modelling",
+        "speech_synthesis",
     ]
     seed: NaturalInt = 0
     data: DataSection

@@ -55,6 +55,10 @@ CHARTS: dict[str, tuple[str, str]] = {
         "{stage}: its parent on the same {n} test samples, and the gain",
         "{stage}：母模型在相同 {n} 个测试样本上的准确率及增益",
     ),
+    "loss_of": (
+        "{stage}: loss on {n} test samples, the parent's and after",
+        "{stage}：{n} 个测试样本上的损失，母模型与适配之后",
+    ),
     "transfer": ("Transfer and forgetting", "迁移与遗忘"),
     "gain_of": ("{stage}, against training from scratch", "{stage}：相对从零训练"),
     "kept_of": ("{task} after {stage}", "{stage} 之后的 {task}"),

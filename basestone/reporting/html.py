@@ -23,6 +23,7 @@ from basestone.reporting.numbers import DASH, count, quantity
 from basestone.reporting.scenes import MARKS as SCENE_MARKS
 from basestone.reporting.scenes import shown_scenes
 from basestone.reporting.sound_charts import Take, playable, takes_of
+from basestone.reporting.spoken import shown_utterances
 from basestone.reporting.strings import LANGUAGES, Text, both, say
 from basestone.reporting.verification import ATTESTATION
 from basestone.reporting.view import CriterionView, ReportView, Sample
@@ -56,6 +57,7 @@ def render(view: ReportView) -> str:
         samples=_samples(view),
         scenes=shown_scenes(view.scenes),
         scene_marks=SCENE_MARKS,
+        utterances=shown_utterances(view),
         generated={} if view.sensitive else view.facts.get("generated", {}),
         dataset=dataset_facts(view),
         splits=split_table(view),

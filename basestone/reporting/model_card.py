@@ -23,6 +23,7 @@ PIPELINES = {
     "speech_classification": "audio-classification",
     "speech_recognition": "automatic-speech-recognition",
     "audio_modelling": "text-to-audio",
+    "speech_synthesis": "text-to-speech",
 }
 
 

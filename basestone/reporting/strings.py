@@ -111,6 +111,18 @@ TEXTS: dict[str, tuple[str, str]] = {
         "photographs without any",
         "{total}：{clipped} 个在边界处裁切，{dropped} 个因面积为零而略去，{ignored} 个忽略；{background} 张照片无目标",
     ),
+    "utterances": ("What the model says", "模型合成的语音"),
+    "utterances_note": (
+        "Each text spoken freely, beside the recording of the same text in the same manner: mel bands upwards, time to "
+        "the right. Attention: characters from the first at the top to the end, steps to the right; a falling line "
+        "reads the text in order. What was heard is the recogniser's answer.",
+        "逐条自由合成，并列给出同一文本、同一方式的真实录音：纵轴为梅尔频带，横轴为时间。注意力图自上而下为首字符至结束符，"
+        "横轴为步；自左上至右下的线表示按顺序读出文本。“听到”为识别器的判断。",
+    ),
+    "utterance_said": ("synthesised", "合成"),
+    "utterance_real": ("recorded", "录音"),
+    "utterance_attention": ("attention", "注意力"),
+    "heard_as": ("heard:", "听到："),
     "generated": ("What the model writes", "模型生成的文本"),
     "generated_note": (
         "Continuations of the beginning of the test text (grey), by the likeliest token and drawn.",

@@ -8,7 +8,8 @@ from typing import Any
 import altair as alt
 
 from basestone.core.artifact import Manifest
-from basestone.reporting.strings import LANGUAGES, Language, Text
+from basestone.reporting.numbers import DASH
+from basestone.reporting.strings import LANGUAGES, Language, Text, both
 from basestone.reporting.svg import INK, MUTED, PAPER, SERIES, named_axis, to_svg, word
 
 Comparisons = Mapping[str, Mapping[str, Any]]  # stage → its comparison.json, in order
@@ -80,6 +81,10 @@ def transfer_words(compared: Comparisons, manifests: Mapping[str, Manifest]) -> 
         if known := found.get("before"):
             label = {language: word("before_of", language).format(stage=stage, n=known["n"]) for language in LANGUAGES}
             yield label, _change(f"{known['accuracy']:.2%}, {method}", known["gained"][method])
+        if losses := found.get("losses"):
+            label = {language: word("loss_of", language).format(stage=stage, n=losses["n"]) for language in LANGUAGES}
+            before = DASH if losses["before"] is None else f"{losses['before']:.3f}"
+            yield label, both(f"{before} → {losses['after'][method]:.3f}, {method}")
         for row in found.get("earlier", ()):
             label = {
                 language: word("kept_of", language).format(task=row["stage"], stage=stage) for language in LANGUAGES

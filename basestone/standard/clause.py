@@ -31,6 +31,7 @@ Task = Literal[
     "speech_classification",
     "speech_recognition",
     "audio_modelling",
+    "speech_synthesis",
     "speech_generation",
     "feature_extraction",
 ]

@@ -49,7 +49,7 @@ trackng: []
 
 EXPECTED = """\
 r.yaml:2: name: must be text (lower-case letters, digits, '.', '_', '-'); got 'Bad Name'.
-r.yaml:3: task: must be one of 'image_classification', 'detection', 'text_classification', 'language_modelling', 'speech_classification', 'speech_recognition', 'audio_modelling'; got 'image_clasification'. Did you mean 'image_classification'?
+r.yaml:3: task: must be one of 'image_classification', 'detection', 'text_classification', 'text_regression', 'language_modelling', 'speech_classification', 'speech_recognition', 'audio_modelling', 'speech_synthesis'; got 'image_clasification'. Did you mean 'image_classification'?
 r.yaml:4: seed: must be a whole number at least 0; got -1.
 r.yaml:6: data.source.kind: unknown kind 'parqet'. Did you mean 'parquet'?
 r.yaml:7: data.split.validation: must be a number greater than 0 and less than 1, or null; got 1.5.

@@ -246,6 +246,7 @@ def test_the_shipped_examples() -> None:
         "tones",
     }
     cifar10 = {f"cifar10-{name}" for name in ("94", "fast", "private", "resnet18", "resnet18-faithful", "small")}
+    voices = {"fsdd-tacotron", "spoken-tacotron", "spoken-voice"}
     boxes = {"bccd-fasterrcnn", "bccd-yolo", "scenes-yolo"}
     digits = {"digits", "digits-chain", "digits-features", "digits-private", "digits-small"}
-    assert set(examples()) == digits | cifar10 | language | speech | boxes
+    assert set(examples()) == digits | cifar10 | language | speech | voices | boxes

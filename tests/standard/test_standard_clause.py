@@ -100,6 +100,7 @@ def test_thresholds_are_those_of_the_standard():
         ("GEN-1", "over_mean"): ("r_squared", "at_least", 0),
         ("GEN-1", "bits_per_sample"): ("bits_per_sample", "at_most", None),
         ("GEN-1", "under_histogram"): ("bits_under_histogram", "at_least", 0),
+        ("GEN-1", "recognised"): ("recognised", "at_least", None),
         ("GEN-2", "map_gap"): ("map_gap", "at_most", 0.10),
         ("GEN-2", "r_squared_gap"): ("r_squared_gap", "at_most", 0.10),
         ("GEN-2", "gap"): ("accuracy_gap", "at_most", 0.10),

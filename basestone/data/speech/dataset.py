@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ from basestone.data.speech.options import SpeechData
 from basestone.data.speech.sounds import Sounds, conditions_of
 from basestone.data.speech.sources import SPEECH_SOURCES
 from basestone.data.speech.splits import Recordings, Transcribed
+from basestone.data.speech.spoken import Spoken
 from basestone.data.split import all_classes_in_train, divide, limited
 from basestone.data.tables import duplicates_table, groups_of, samples_table
 
@@ -37,6 +39,7 @@ def prepare_speech(
     """See ``basestone.data.dataset.prepare``."""
     source = SPEECH_SOURCES.build(options.source)
     cache = recorded(source, options.sample_rate, options.columns, cache_root, progress, options.speeds)
+    cache = _with_said(cache, options.said)
     divided, hashes = _divided(cache, options, derive(seed, "data")), cache.columns["sha256"]
     splits = divided
     if options.deduplicate == "drop_exact":
@@ -57,6 +60,7 @@ def prepare_speech(
         dropped={name: len(divided[name]) - len(splits[name]) for name in splits},
     )
     card |= {"speech": {name: _length(cache, where, spec) for name, where in splits.items()}}
+    card["left_out"] = 0 if options.longer == "cut" else int(_longer(cache, options).sum())
     write_records(folder / "samples.parquet", samples_table(cache, splits))
     write_records(folder / "duplicates.parquet", duplicates_table(copies, splits))
     write_json(folder / "card.json", card)
@@ -72,19 +76,19 @@ def open_speech(
 ) -> Recordings:
     """The split whose rows of ``samples.parquet`` are ``samples``, as ``view`` says."""
     spec, cache = SpeechSpec.from_json(card["spec"]), open_recorded(cache_root, card["cache"])
-    if view.kind not in ("labels", "documents", "characters", "samples"):
+    if view.kind not in ("labels", "documents", "characters", "samples", "spoken"):
         raise UsageError(f"Speech cannot be read as '{view.kind}'. Choose another objective.")
-    if view.kind == "characters" and not all(samples["text"].tolist()):
+    if view.kind in ("characters", "spoken") and not all(samples["text"].tolist()):
         raise UsageError(
             "Recordings must have transcripts for this objective, and these have none. Name their column in "
-            "data.source.text."
+            "data.source.text, or say under data.said what is said in each class."
         )
     if view.kind == "labels" and not spec.class_names:
         raise UsageError(
             "Recordings must have labels for this objective, and these have none. Name their column in "
             "data.source.label."
         )
-    kinds: dict[str, Callable[..., Recordings]] = {"characters": Transcribed}
+    kinds: dict[str, Callable[..., Recordings]] = {"characters": Transcribed, "spoken": Spoken}
     if view.kind == "samples":
         kinds["samples"] = partial(Sounds, crop=view.crop, conditions=conditions_of(card, view.condition_on))
     return kinds.get(view.kind, Recordings)(
@@ -123,6 +127,8 @@ def _divided(cache: Recorded, options: SpeechData, seed: int) -> dict[str, Posit
     for name, where in found.items():
         every = (first[where, None] + np.arange(len(options.speeds))).ravel()
         splits[name] = every[at_speed[every]].astype(np.int64)
+        if options.longer == "drop":
+            splits[name] = splits[name][~_longer(cache, options)[splits[name]]]
     limits = limited(splits, labels, hashes, options.limit, seed=seed)
     return {name: limits[name] for name in SPLITS if name in limits}
 
@@ -146,7 +152,28 @@ def _spec(options: SpeechData, cache: Recorded, train: Positions) -> SpeechSpec:
         max_samples=round(options.max_seconds * options.sample_rate),
         class_names=cache.class_names,
         characters="".join(sorted(set("".join(cache.columns["text"][train].tolist())))),
+        groups=tuple((name, tuple(np.unique(cache.columns[GROUP + name]).tolist())) for name in options.groups),
     )
+
+
+def _with_said(cache: Recorded, said: Mapping[str, str]) -> Recorded:
+    """The cache with a transcript for every recording, from what is said in its class."""
+    if not said:
+        return cache
+    missing = [name for name in cache.class_names if name not in said]
+    unknown = [name for name in said if name not in cache.class_names]
+    if missing or unknown:
+        fault = f"'{missing[0]}' is missing" if missing else f"'{unknown[0]}' is no class"
+        raise DataError(
+            f"data.said must say what is said in each of the classes {', '.join(cache.class_names)}; {fault}."
+        )
+    texts = np.array([said[cache.class_names[label]] for label in cache.columns["label"].tolist()], dtype=object)
+    return replace(cache, columns=cache.columns | {"text": texts})
+
+
+def _longer(cache: Recorded, options: SpeechData) -> NDArray[np.bool_]:
+    """Which recordings are longer than a model sees."""
+    return cache.columns["samples"] > round(options.max_seconds * options.sample_rate)
 
 
 def _length(cache: Recorded, where: Positions, spec: SpeechSpec) -> dict[str, Any]:

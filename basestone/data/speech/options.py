@@ -35,6 +35,12 @@ class SpeechData(Strict):
         description="Samples a second; recordings of another rate are converted."
     )
     max_seconds: PositiveFloat = Field(default=1.0, description="A model sees the beginning of longer recordings.")
+    longer: Literal["cut", "drop"] = Field(
+        default="cut", description="What becomes of recordings longer than max_seconds; what is dropped is counted."
+    )
+    said: dict[str, str] = Field(
+        default={}, description="What is said in the recordings of each class, where no column holds it."
+    )
     groups: list[str] = Field(default=[], description="Columns that travel with every recording, for fairness.")
     speeds: Speeds = Field(
         default=[1.0],
@@ -64,3 +70,13 @@ class SpeechData(Strict):
     def columns(self) -> list[str]:
         """All that must be read of a row besides its sound: what travels along, and what recordings are chosen by."""
         return list(dict.fromkeys([*self.groups, *self.only, *self.hold_out]))
+
+
+class SpokenAudit(Strict):
+    """How a model that speaks is judged: by a recogniser of what it says."""
+
+    recogniser: str | None = Field(
+        default=None, description="An earlier stage that tells words apart, trained on real recordings of these data."
+    )
+    utterances: PositiveInt = Field(default=100, description="How many texts of the test split are spoken for it.")
+    shown: PositiveInt = Field(default=6, description="How many of them the report shows, and lets be heard.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,7 +38,21 @@ def _spectrogram(samples: NDArray[np.float32], rate: int, width: int, height: in
     decibels = 10 * np.log10(np.maximum(power, 1e-12))
     level = np.clip(1 + (decibels - decibels.max()) / _RANGE_DB, 0, 1).T[::-1]  # high frequencies first
     rows = np.linspace(0, len(level) - 1, height).astype(np.int64)
-    place = level[rows] * (len(_COLOURS) - 1)
+    return _coloured(level[rows])
+
+
+def heat(
+    values: NDArray[np.floating[Any]], low: float, high: float, cell: tuple[int, int] = (3, 3)
+) -> NDArray[np.uint8]:
+    """3×H×W of a matrix, row 0 at the bottom: each number ``cell`` pixels high and wide, dark at ``low``."""
+    level = np.clip((np.asarray(values, np.float64)[::-1] - low) / (high - low), 0, 1)
+    image = _coloured(np.repeat(np.repeat(level, cell[0], 0), cell[1], 1))
+    return np.ascontiguousarray(image.transpose(2, 0, 1))
+
+
+def _coloured(level: NDArray[np.float64]) -> NDArray[np.uint8]:
+    """H×W of 0 … 1 to H×W×3."""
+    place = level * (len(_COLOURS) - 1)
     below = np.minimum(place.astype(np.int64), len(_COLOURS) - 2)
     share = (place - below)[..., None]
     return ((1 - share) * _COLOURS[below] + share * _COLOURS[below + 1]).astype(np.uint8)
