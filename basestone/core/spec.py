@@ -95,9 +95,10 @@ class SpeechSpec:
     A recording ends with its last sample that is not 0; zeros behind it are padding. ``max_samples``: what a model sees
     at most. ``characters``: those of the transcripts, in order; output 0 is CTC's blank, output i the i-th of them.
     ``head``: what a model of this speech answers: the class of a recording, a character at every place, what each sample
-    may be, or the waveform of a text. ``conditions``: the columns that a model is told of each recording, with the values that they have
-    in training; inputs are then N×(1+G)×T, behind the waveform the number of each column's value (from 1, 0: none of
-    them) at every sample. ``groups``: of a model that speaks, the columns that say how, each with all of its values in order.
+    may be, or the waveform of a text. ``conditions``: the columns that a model is told of each recording, with the values
+    that they have in training; inputs are then N×(1+G)×T, behind the waveform the number of each column's value (from 1,
+    0: none of them) at every sample. ``groups``: of a model that speaks, the columns that say how, each with all of its
+    values in order.
     """
 
     sample_rate: int
