@@ -94,11 +94,11 @@ class SpeechSpec:
 
     A recording ends with its last sample that is not 0; zeros behind it are padding. ``max_samples``: what a model sees
     at most. ``characters``: those of the transcripts, in order; output 0 is CTC's blank, output i the i-th of them.
-    ``head``: what a model of this speech answers: the class of a recording, a character at every place, what each sample
-    may be, or the waveform of a text. ``conditions``: the columns that a model is told of each recording, with the values
-    that they have in training; inputs are then N×(1+G)×T, behind the waveform the number of each column's value (from 1,
-    0: none of them) at every sample. ``groups``: of a model that speaks, the columns that say how, each with all of its
-    values in order.
+    ``head``: what a model of this speech answers: the class of a recording, a character at every place, what each
+    sample may be, or the waveform of a text. ``conditions``: the columns that a model is told of each recording, with
+    the values that they have in training; inputs are then N×(1+G)×T, behind the waveform the number of each column's
+    value (from 1, 0: none of them) at every sample. ``groups``: of a model that speaks, the columns that say how, each
+    with all of its values in order.
     """
 
     sample_rate: int
@@ -128,7 +128,9 @@ class SpeechSpec:
     def from_json(cls, value: dict[str, Any]) -> Self:
         """Reads what ``to_json`` wrote."""
         columns = ("conditions", "groups")
-        lists = {name: tuple((column, tuple(held)) for column, held in value.get(name, ())) for name in columns}
+        lists: dict[str, Any] = {
+            name: tuple((column, tuple(held)) for column, held in value.get(name, ())) for name in columns
+        }
         return cls(**{**value, **lists, "class_names": tuple(value["class_names"])})
 
 

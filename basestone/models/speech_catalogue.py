@@ -44,8 +44,8 @@ def speech_net(
     from basestone.models.own.speech_net import SpeechNet
 
     speech = speech_only(spec, "speech_net")
-    if speech.head == "samples":
-        raise UsageError("The model 'speech_net' hears and does not speak. Choose wavenet, or another objective.")
+    if speech.head not in ("classes", "characters"):
+        raise UsageError("The model 'speech_net' hears and does not speak. Choose another model, or another objective.")
     with own_randomness():
         front = LogMel(speech.sample_rate, mels, window_s, hop_s, floor)
         return SpeechNet(
