@@ -49,6 +49,7 @@ def test_there_are_pages_to_look_at() -> None:
         "docs/features.md",
         "docs/privacy.md",
         "docs/recipe.md",
+        "docs/robustness.md",
         "docs/run-directory.md",
         "docs/serving.md",
         "docs/speech.md",

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from basestone.core.batch import Batch
+    from basestone.core.spec import DataSpec
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,6 +106,12 @@ def view_of(objective: object) -> View:
 def hook_of(objective: object) -> StepHook | None:
     """The part that an objective has in every step; None where it has none."""
     return getattr(objective, "hook", None)
+
+
+def objective_for(objective: Objective, spec: DataSpec) -> Objective:
+    """An objective that has to know its data (``for_data``), told of them; any other as it is."""
+    tell = getattr(objective, "for_data", None)
+    return objective if tell is None else tell(spec)
 
 
 class Objective(Protocol):

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from basestone.core.artifact import Manifest, read_json, write_json
-from basestone.core.contracts import view_of
+from basestone.core.contracts import objective_for, view_of
 from basestone.core.evidence import write_records
 from basestone.core.spec import DataSpec, ImageSpec, read_spec
 from basestone.lifecycle.keys import signing_key
@@ -55,7 +55,8 @@ class Bench:
         """What is minimised, without any method's own penalty."""
         from basestone.objectives.catalogue import OBJECTIVES
 
-        return OBJECTIVES.build(self.section.objective)
+        objective = OBJECTIVES.build(self.section.objective)
+        return objective_for(objective, prepared_spec(self.corridor.folder.stage(self.prepared.stage), objective))
 
     @cached_property
     def spec(self) -> DataSpec:

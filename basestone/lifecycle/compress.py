@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from basestone.core.artifact import Manifest, read_json, write_json
+from basestone.core.contracts import objective_for
 from basestone.core.spec import ImageSpec
 from basestone.lifecycle.keys import signing_key
 from basestone.lifecycle.origins import model_of, prepared_for
@@ -129,7 +130,8 @@ def _cost(bench: Bench, model: nn.Module, fits: list[dict[str, Any]], meter: Ene
     from basestone.models.model import describe, whole_training_flops
     from basestone.objectives.catalogue import OBJECTIVES
 
-    objective, batch = OBJECTIVES.build(bench.section.objective), bench.split("train").batch(np.arange(2))
+    objective = objective_for(OBJECTIVES.build(bench.section.objective), bench.spec)
+    batch = bench.split("train").batch(np.arange(2))
     taught = describe(bench.original(), bench.spec.input_shape).flops if bench.section.distil else 0
     flops = np.zeros(2, np.int64)
     for found in fits:

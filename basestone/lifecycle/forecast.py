@@ -10,6 +10,7 @@ from basestone.recipe.schema import Audit
 from basestone.training.options import FitOptions
 
 if TYPE_CHECKING:
+    from basestone.core.contracts import Objective
     from basestone.measures.subject import Subject
     from basestone.standard.plan import CostModel
     from basestone.standard.profile import StandardInForce
@@ -40,12 +41,15 @@ def forecast_audit(
     return plan(standard, available, replace(costs, fixed_seconds={**costs.fixed_seconds, "membership": shadows}))
 
 
-def forecast_training(fit: FitOptions, subject: Subject, test: Any, num_train: int) -> dict[str, Any]:
+def forecast_training(
+    fit: FitOptions, subject: Subject, test: Any, num_train: int, objective: Objective
+) -> dict[str, Any]:
     """Seconds of one training run, from a timed forward pass: a backward pass takes about twice as long."""
+    passes = getattr(objective, "passes", 3)
     per_image = rehearse_batch(subject, test, fit.batch_size) / min(fit.batch_size, len(test))
     samples = num_train * fit.epochs if fit.epochs else (fit.max_steps or 0) * fit.batch_size
-    assumption = "a step is taken as three forward passes; validation and checkpoints come on top"
-    return {"seconds": 3 * per_image * samples, "samples": samples, "assumption": assumption}
+    assumption = f"a step is taken as {passes} forward passes; validation and checkpoints come on top"
+    return {"seconds": passes * per_image * samples, "samples": samples, "assumption": assumption}
 
 
 def rehearse_batch(subject: Subject, test: Any, batch_size: int) -> float:
@@ -68,6 +72,8 @@ def sample_sizes(section: Audit, counts: dict[str, int]) -> dict[str, int]:
         "clean_test": tested,
         "clean_train": min(wanted.train or counts["train"], counts["train"]),
         "corrupted": min(wanted.corruptions or tested, tested),
+        "attacked": min(section.attack.samples or tested, tested) if section.attack else 0,
+        "outliers": min(section.ood.samples, tested) if section.ood else 0,
         "detected_test": tested,
         "detected_train": min(wanted.train or counts["train"], counts["train"]),
         "detected_corrupted": min(wanted.corruptions or tested, tested),

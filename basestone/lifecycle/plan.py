@@ -53,11 +53,11 @@ def plan(
                 rehearsed = untrained(corridor, prepared, section.model, as_trained(section.fit), objective)
                 stream = view_of(objective).kind == "next"
                 num_train = len(samples(corridor, prepared, "train", objective)) if stream else counts["train"]
-                training[stage] = forecast_training(section.fit, rehearsed, test, num_train)
+                training[stage] = forecast_training(section.fit, rehearsed, test, num_train, objective)
             if isinstance(section, Compress) and section.fit is not None and section_of_model is not None:
                 model = section.model or section_of_model.model
                 rehearsed = untrained(corridor, prepared, model, as_trained(section.fit), objective)
-                training[stage] = forecast_training(section.fit, rehearsed, test, counts["train"])
+                training[stage] = forecast_training(section.fit, rehearsed, test, counts["train"], objective)
             if isinstance(section, Audit) and section_of_model is not None:
                 standard = standard_in_force(corridor.recipe, stage)
                 rehearsed = untrained(corridor, prepared, section_of_model.model, section, objective)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from basestone.core.artifact import Manifest, write_json
-from basestone.core.contracts import hook_of, view_of
+from basestone.core.contracts import hook_of, objective_for, view_of
 from basestone.core.spec import DataSpec, ImageSpec
 from basestone.lifecycle.canaries import claimed, prepared_for_privacy
 from basestone.lifecycle.keys import signing_key
@@ -67,6 +67,7 @@ def assemble(corridor: Corridor, section: Pretrain, prepared: Manifest) -> Assem
     model = initialised(section, spec, train, seed)
     held_out = "validation" in prepared.facts["counts"]
     validation = open_split(data, corridor.cache, "validation", view=view) if held_out else None
+    objective = objective_for(objective, spec)
     return Assembly(model=model, spec=spec, train=train, validation=validation, objective=objective)
 
 

@@ -151,6 +151,13 @@ def _sharpen(run_folder: RunFolder) -> None:
     _vouch(run_folder)
 
 
+def _mask(run_folder: RunFolder) -> None:
+    from basestone.models.sabotage import sharpen
+
+    sharpen(run_folder.stage("pretrain") / "model.safetensors", factor=1e4)
+    _vouch(run_folder)
+
+
 def _forget_energy(run_folder: RunFolder) -> None:
     path = run_folder.stage("pretrain") / "cost.json"
     write_json(path, read_json(path) | {"energy_j": None, "energy_method": None})
@@ -221,6 +228,7 @@ PLANTS = {
     "unfair": Plant(before=_unfair),
     "brittle": Plant(before=_texture),
     "overconfident": Plant(after=_sharpen),
+    "masked": Plant(after=_mask),
     "tampered": Plant(after=_tamper),
     "unrecorded": Plant(after=_forget_energy),
     "served": Plant(drilled=_drill),

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from basestone.core.artifact import read_json, write_json
+from basestone.core.contracts import objective_for
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -58,7 +59,7 @@ def _pruning(bench: Bench, state: Shrunk) -> Iterator[Any]:
     from basestone.objectives.catalogue import OBJECTIVES
 
     section, measured, train = bench.section.prune, bench.section.measured, bench.split("train")
-    objective = OBJECTIVES.build(bench.section.objective)
+    objective = objective_for(OBJECTIVES.build(bench.section.objective), bench.spec)
     assert section is not None
 
     def losses(model: nn.Module) -> Iterator[Tensor]:
@@ -99,7 +100,7 @@ def _objective(bench: Bench) -> Objective:
     from basestone.objectives.catalogue import OBJECTIVES
     from basestone.objectives.distillation import DISTILLERS
 
-    objective = OBJECTIVES.build(bench.section.objective)
+    objective = objective_for(OBJECTIVES.build(bench.section.objective), bench.spec)
     if bench.section.distil is None:
         return objective
     teacher, _ = restore(bench.corridor.folder, bench.teacher.stage)

@@ -43,6 +43,10 @@ class Subject:
     @torch.inference_mode()
     def logits(self, inputs: Tensor) -> Tensor:
         """N×C×H×W images in 0–1, or N×T token numbers, to float32 logits: N×K, or N×T×V of a language model."""
+        return self.traced(inputs)
+
+    def traced(self, inputs: Tensor) -> Tensor:
+        """As ``logits``; gradients flow where they are asked for."""
         if self.mean is not None:
             mean, std = (inputs.new_tensor(values)[:, None, None] for values in (self.mean, self.std))
             inputs = (inputs - mean) / std

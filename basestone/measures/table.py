@@ -26,7 +26,8 @@ from basestone.measures import (
 )
 from basestone.measures.fairness import swaps
 from basestone.measures.privacy import canaries, membership, verbatim
-from basestone.measures.robustness import retention
+from basestone.measures.robustness import outliers, retention
+from basestone.measures.robustness.attacks import measured as attacks
 
 MEASURES: dict[str, Callable[[Records], Measurement]] = {
     "accuracy": accuracy.accuracy,
@@ -65,6 +66,9 @@ MEASURES: dict[str, Callable[[Records], Measurement]] = {
     "dp_delta": canaries.dp_delta,
     "dp_canaries": canaries.dp_canaries,
     "verbatim_rate": verbatim.verbatim_rate,
+    "adversarial_retention": attacks.adversarial_retention,
+    "outlier_auroc": outliers.outlier_auroc,
+    "attack_validity": attacks.attack_validity,
     "latency_p99": efficiency.latency_p99,
     "real_time_factor": efficiency.real_time_factor,
     "synthesis_real_time_factor": efficiency.synthesis_real_time_factor,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from basestone.core.contracts import Objective
 from basestone.core.registry import Registry
+from basestone.objectives.adversarial import adversarial
 from basestone.objectives.detection import detection
 from basestone.objectives.group_dro import group_dro
 from basestone.objectives.language import causal_lm, masked_lm
@@ -18,6 +19,7 @@ OBJECTIVES: Registry[Objective] = Registry(
         "cross_entropy": cross_entropy,
         "mse": mse,
         "group_dro": group_dro,
+        "adversarial": adversarial,
         "masked_lm": masked_lm,
         "causal_lm": causal_lm,
         "detection": detection,

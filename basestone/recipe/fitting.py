@@ -32,7 +32,7 @@ MOST_SAMPLES = 1_000_000  # of sound in a batch of an audit: a gigabyte of answe
 SPEAKERS = ("tacotron2",)
 RECORDED = ("index", "label", "prediction", "confidence", "loss")
 OBJECTIVES_OF = {
-    "images": ("cross_entropy", "mse", "group_dro"),
+    "images": ("cross_entropy", "mse", "group_dro", "adversarial"),
     "text": ("cross_entropy", "mse", "group_dro", "masked_lm", "causal_lm"),
     "speech": ("cross_entropy", "mse", "group_dro", "ctc", "audio_lm", "synthesis"),
     "boxes": ("detection",),

@@ -73,6 +73,7 @@ def broken_rules(recipe: Recipe, raw: dict[str, Any]) -> Iterator[Fault]:
             yield from _answers(recipe, name, stage)
             if data is not None and getattr(recipe, "task", None) == "audio_modelling":
                 yield from sound_at_once(stage, data, path)
+            yield from _images_only(stage, data, path)
             yield from _beside(raw, name, stage, getattr(recipe, "task", None))
             yield from _reference(raw, name, "subject", stage.subject, *MODELS)
             yield from _reference(raw, name, "spoken.recogniser", stage.spoken.recogniser, *MODELS)
@@ -157,6 +158,16 @@ def _beside(raw: dict[str, Any], name: str, stage: Audit, task: str | None) -> I
             yield from _reference(raw, name, f"beside.{place}", other, *MODELS)
         elif task != "text_classification":
             yield Fault(path=f"stages.{name}.beside.{place}", message="'tfidf' tells classes of text apart. Drop it.")
+
+
+def _images_only(stage: Audit, data: Data | None, path: str) -> Iterator[Fault]:
+    """What an audit does to images alone so far."""
+    kind = "images" if data is None else data_kind(data)
+    for name in ("attack", "ood") if kind != "images" else ():
+        if getattr(stage, name) is not None:
+            yield Fault(path=f"{path}.{name}", message=f"is for images so far, and these data are {kind}. Drop it.")
+    if stage.ood is not None and not stage.ood.generated and stage.ood.source is None:
+        yield Fault(path=f"{path}.ood", message="must name foreign images: generated, source or both.")
 
 
 def _compression(stage: Compress, path: str) -> Iterator[Fault]:

@@ -15,13 +15,15 @@ from basestone.core.document import as_mapping
 from basestone.core.registry import Fraction, NaturalInt, PositiveFloat, PositiveInt, Section, Strict
 from basestone.data.detection.options import BoxData
 from basestone.data.detection.sources import BOX_SOURCES
-from basestone.data.options import DataOptions
+from basestone.data.options import DataOptions, SourceSection
 from basestone.data.speech.options import SpeechData, SpokenAudit
 from basestone.data.text.options import TextData
 from basestone.data.transforms import TRANSFORMS
 from basestone.features.estimators import ESTIMATORS
 from basestone.measures.fairness.options import FairnessOptions
 from basestone.measures.privacy.options import PrivacyOptions
+from basestone.measures.robustness.attacks.options import Attack
+from basestone.measures.robustness.outlier_options import OutlierOptions
 from basestone.models.catalogue import INITS, MODELS
 from basestone.objectives.catalogue import OBJECTIVES
 from basestone.objectives.distillation import DISTILLERS
@@ -191,6 +193,12 @@ class SampleSizes(Strict):
     latency_runs: Annotated[int, Field(ge=299)] = Field(default=1_000, description="p99 at 95 % needs at least 299.")
 
 
+class Outliers(OutlierOptions):
+    """As ``OutlierOptions``, with images of another data set."""
+
+    source: SourceSection | None = Field(default=None, description="Images of another data set, resized to the data's.")
+
+
 class Audit(Strict):
     """Measure a finished model against a profile of the standard."""
 
@@ -208,6 +216,8 @@ class Audit(Strict):
     samples: SampleSizes = SampleSizes()
     fairness: FairnessOptions = FairnessOptions()
     privacy: PrivacyOptions = PrivacyOptions()
+    attack: Attack | None = Field(default=None, description="An attack within a declared radius (ROB-3, ROB-4).")
+    ood: Outliers | None = Field(default=None, description="Foreign images, to be told from the data's own (ROB-5).")
     batch_size: PositiveInt = 250
     precision: Literal["fp32", "bf16"] = Field(default="fp32", description="The arithmetic in which it is judged.")
     beam: PositiveInt = Field(default=1, description="Texts that are kept while speech is written down; 1: greedy.")

@@ -16,6 +16,7 @@ from basestone.standard.profile import ClauseInForce, Demand, StandardInForce
 
 # Passes through the model for one sample of each record; what is not here needs none.
 FORWARDS: dict[str, int] = {
+    "attacked": 3_000,  # forward passes' worth of an image that withstands the standard budget, backward ones included
     "clean_test": 1,
     "clean_train": 1,
     "corrupted": 75,
@@ -26,6 +27,7 @@ FORWARDS: dict[str, int] = {
     "language_train": 1,
     "latency": 1,
     "membership": 1,
+    "outliers": 3,  # an own image and a foreign one of either kind
     "parent_test": 1,
     "quantities_test": 1,
     "quantities_train": 1,

@@ -125,6 +125,8 @@ def _missed(criterion: Criterion, limit: str) -> str:
 def _more(needed: Needed | None, measurement: Measurement) -> Words:
     if small := measurement.detail.get("too_small"):
         return _too_small(small)
+    if said := measurement.detail.get("undecided"):
+        return Words(**said)
     if not measurement.interval.decidable:
         return Words(
             en="The sample has too few independent units, or no variance, so it cannot carry a pass.",

@@ -84,6 +84,23 @@ def test_a_good_model_meets_the_standard():
     assert document["subject"] == SUBJECT and document["demands_sha256"] == in_force().digest
 
 
+def test_what_was_not_asked_for_is_undecided_and_what_failed_is_an_error():
+    unasked = NotMeasured(measure="adversarial_retention", reason="Write attack: {epsilon: 0.03}.", asked=False)
+    row = clause(judged(unasked), "ROB-3")
+    assert (row["verdict"], row["value"], row["n"]) == ("inconclusive", None, None)
+    assert row["reason"].endswith("could not be judged: Write attack: {epsilon: 0.03}.")
+    assert judged(unasked)["outcome"] == "not_met" and judged(unasked)["open"] == ["ROB-3"]
+    assert clause(judged(replace(unasked, asked=True)), "ROB-3")["verdict"] == "error"
+
+
+def test_a_measurement_may_say_itself_why_it_decides_nothing():
+    said = {"undecided": {"en": "It was cut short.", "zh": "攻击被缩短。"}}
+    found = replace(made("adversarial_retention", 0.9, 0.0, 0.95, decidable=False), detail=said)
+    row = clause(judged(found), "ROB-3")
+    assert row["verdict"] == "inconclusive" and row["needed_n"] is None
+    assert row["reason"].endswith("is at least 0.5. It was cut short.") and row["reason_zh"].endswith("攻击被缩短。")
+
+
 @pytest.mark.parametrize(("mean", "worst"), list(product(MEAN, WORST)))
 def test_intersection_union_of_two_criteria(mean, worst):
     row = clause(judged(MEAN[mean], WORST[worst]), "ROB-1")
@@ -210,7 +227,8 @@ def test_a_waiver_shows_the_value_and_what_it_hides_and_never_passes():
 def test_waiving_everything_meets_nothing():
     names = [entry.clause.id for entry in in_force().clauses]
     document = judged(standard=in_force(waivers=[RecipeWaiver(clause=name) for name in names]))
-    assert document["outcome"] == "not_met" and len(document["waived"]) == 11
+    applying = sum(entry.applies for entry in in_force().clauses)
+    assert document["outcome"] == "not_met" and len(document["waived"]) == applying
 
 
 def test_evidence_names_each_file_behind_the_clause_once():

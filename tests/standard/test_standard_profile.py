@@ -111,8 +111,8 @@ def test_conventions_may_be_loosened_and_say_where_that_came_from():
     ("waiver", "expected"),
     [
         (
-            RecipeWaiver(clause="ROB-7"),
-            "stages.audit.waive.0.clause: there is no clause 'ROB-7'. Did you mean 'ROB-1'?",
+            RecipeWaiver(clause="GEN-7"),
+            "stages.audit.waive.0.clause: there is no clause 'GEN-7'. Did you mean 'GEN-6'?",
         ),
         (
             RecipeWaiver(expires="2026-11-23"),

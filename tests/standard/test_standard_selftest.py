@@ -42,6 +42,9 @@ def test_the_shipped_cases_name_clauses_that_exist_and_speak_both_languages():
         "denied-text": "FAI-2",
         "swayed-text": "FAI-3",
         "mixed-up": "HUM-1",
+        "undefended": "ROB-3",
+        "masked": "ROB-4",
+        "unwary": "ROB-5",
         "slow": "LAT-1",
         "costly": "CST-2",
         "unrecorded": "CST-1",
@@ -57,6 +60,7 @@ def test_the_shipped_cases_name_clauses_that_exist_and_speak_both_languages():
         "seeded",
         "two-handed",
         "even-text",
+        "hardened",
         "served",
         "discreet",
         "private",
@@ -116,7 +120,7 @@ def test_every_case_must_have_been_audited():
     [
         ("must_fail: GEN-44", "cases.yaml:2: cases.0: there is no clause 'GEN-44'. Did you mean 'GEN-4'?"),
         ("mustfail: GEN-4", "there is no key 'mustfail' here. Did you mean 'must_fail'?"),
-        ("may_fail: [ROB-9]", "there is no clause 'ROB-9'. Did you mean 'ROB-1'?"),
+        ("may_fail: [GEN-9]", "there is no clause 'GEN-9'. Did you mean 'GEN-6'?"),
     ],
 )
 def test_faults_in_a_case_file(tmp_path, text, expected):

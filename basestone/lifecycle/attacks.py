@@ -1,0 +1,55 @@
+"""The collectors of an attack: what stands, and whether the attack can be believed. Only where the recipe asks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from basestone.core.evidence import NotAsked, Records
+from basestone.lifecycle.collect import Fact, Session
+from basestone.measures.robustness.attacks import NOT_ASKED
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from basestone.measures.robustness.attacks.options import Attack
+
+
+def attacked(session: Session) -> Mapping[str, Any]:
+    """Test images that ``clean_test`` holds: right or wrong, clean and under attack, by what, at what cost."""
+    from basestone.measures.robustness.attacks.cascade import collect_attacked
+
+    attack, split = _asked(session), session.split("test")
+    return collect_attacked(
+        session.subject,
+        split.raw,
+        split.targets,
+        _chosen(session, attack),
+        attack,
+        seed=session.corridor.recipe.seed,
+        batch_size=session.section.batch_size,
+        progress=session.progress("attacked images"),
+    )
+
+
+def attack_checks(session: Session) -> Fact:
+    """What the attack was, and how the model behaves on some of the attacked images where a mask would show."""
+    from basestone.measures.robustness.attacks.cascade import victim_of
+    from basestone.measures.robustness.attacks.validity import check_attack
+
+    attack, split = _asked(session), session.split("test")
+    chosen, seed = _chosen(session, attack), session.corridor.recipe.seed
+    some = chosen[session.positions(len(chosen), attack.checked, "attack_checks")]
+    return Fact(check_attack(victim_of(session.subject, split.raw, split.targets, some, attack, seed=seed), attack))
+
+
+def _asked(session: Session) -> Attack:
+    if session.section.attack is None:
+        raise NotAsked(NOT_ASKED)
+    return session.section.attack
+
+
+def _chosen(session: Session, attack: Attack) -> NDArray[np.int64]:
+    recorded = Records(session.folder).table("clean_test")["index"]
+    return recorded[session.positions(len(recorded), attack.samples, "attacked")]

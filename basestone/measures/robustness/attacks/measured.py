@@ -1,0 +1,111 @@
+"""What an attack leaves standing, and whether that can be believed; from the records alone.
+
+Retention is the share of the images that are right when clean and still right under attack: the robust ones are among
+the clean ones, so that it is a proportion of those and has exact bounds (Clopper–Pearson). It is a bound from above:
+another attack may find more. Hence an attack that was cut short may show that a model fails, never that it passes, and
+one that fails its own checks shows nothing.
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from basestone.core.evidence import Interval, Measurement, Records, RecordsMissing
+from basestone.measures.interval import clopper_pearson, exact
+from basestone.measures.robustness.attacks import ATTACKS, BLACK_BOX
+
+TOLERATED = 0.01  # of the images, beyond chance, before a check raises its flag
+SHORT = {
+    "en": "An attack that was cut short bounds robustness from above only: set attack.budget to standard.",
+    "zh": "缩短的攻击只能给出鲁棒性的上界：请将 attack.budget 设为 standard。",
+}
+INVALID = {
+    "en": "The attack failed its own checks (ROB-4: {}), so that what it left standing shows nothing.",
+    "zh": "攻击未通过自身的有效性检查（ROB-4：{}），其余留样本不能说明任何问题。",
+}
+
+
+def adversarial_retention(records: Records) -> Measurement:
+    """Of the images that are right when clean, the share that no attack within the declared radius changes."""
+    table, checks = records.table("attacked"), records.fact("attack_checks")
+    clean, robust = table["clean"].astype(bool), table["robust"].astype(bool)
+    if not clean.any():
+        raise RecordsMissing("robustness is a share of the images that are right when clean, and none is")
+    if (robust & ~clean).any():
+        raise RecordsMissing("an image that is wrong when clean cannot be robust, and 'attacked' says that some are")
+    kept, right = int(robust.sum()), int(clean.sum())
+    flags, bounds = raised(table, checks), clopper_pearson(kept, right)
+    undecided: dict[str, str] | None = None
+    if flags:
+        undecided = {key: said.format(", ".join(flags)) for key, said in INVALID.items()}
+        bounds = Interval(lower=0.0, upper=1.0, method="none: the attack is not valid", decidable=False)
+    elif not checks["whole"] and kept:
+        undecided = SHORT
+        bounds = Interval(
+            lower=0.0, upper=bounds.upper, method="clopper-pearson above, none below: cut short", decidable=False
+        )
+    return Measurement(
+        measure="adversarial_retention",
+        value=kept / right,
+        unit="fraction",
+        n=right,
+        interval=bounds,
+        detail=_told(table, checks, clean, robust) | ({"undecided": undecided} if undecided else {}),
+    )
+
+
+def attack_validity(records: Records) -> Measurement:
+    """The share of the attack's own checks that raise no flag."""
+    table, checks = records.table("attacked"), records.fact("attack_checks")
+    flags = raised(table, checks)
+    value = 1 - len(flags) / len(FLAGS)
+    detail = {"flags": flags, "checks": _counts(table, checks)}
+    return Measurement(
+        measure="attack_validity",
+        value=value,
+        unit="fraction",
+        n=checks["images"],
+        interval=exact(value),
+        detail=detail,
+    )
+
+
+FLAGS = ("answers vary", "no slope", "robuster in a larger ball", "stands whatever is allowed", "black box finds more")
+
+
+def raised(table: dict[str, Any], checks: dict[str, Any]) -> list[str]:
+    """The flags that are up."""
+    if not checks["images"]:
+        raise RecordsMissing("an attack is checked on images that are right when clean, and none of them is")
+    return [name for name, (count, of) in _counts(table, checks).items() if _beyond(name, count, of)]
+
+
+def _counts(table: dict[str, Any], checks: dict[str, Any]) -> dict[str, tuple[int, int]]:
+    """Flag → images that speak for it, of how many."""
+    standing = [rung["standing"] for rung in checks["ladder"]]
+    grown = max(after - before for before, after in pairwise(standing))
+    counts = (checks["varying"], checks["flat"], max(0, grown), checks["any_budget"])
+    alone = int((table["felled_by"].astype(str) == BLACK_BOX).sum())
+    found = {name: (int(count), int(checks["images"])) for name, count in zip(FLAGS, counts, strict=False)}
+    return found | {FLAGS[-1]: (alone, int(table["clean"].sum()))}
+
+
+def _beyond(name: str, count: int, of: int) -> bool:
+    """No answer may vary; of the others some may be chance."""
+    return count > 0 if name == FLAGS[0] else clopper_pearson(count, max(count, of)).lower > TOLERATED
+
+
+def _told(table: dict[str, Any], checks: dict[str, Any], clean: np.ndarray, robust: np.ndarray) -> dict[str, Any]:
+    felled = table["felled_by"].astype(str)
+    return {
+        **{name: checks[name] for name in ("norm", "epsilon", "budget")},
+        "clean_accuracy": float(clean.mean()),
+        "robust_accuracy": float(robust.mean()),
+        "robust_accuracy_is_a_bound_from_above": True,
+        "felled_by": {name: int((felled == name).sum()) for name in ATTACKS},
+        "forwards_per_image": float(table["forwards"].mean()),
+        "backwards_per_image": float(table["backwards"].mean()),
+    }
