@@ -161,7 +161,7 @@ def test_what_does_not_fit_is_refused():
     plain = SpeechSpec(sample_rate=8_000, max_samples=8_000, class_names=("a", "b"))
     for kind, of, says in (
         ("wavenet", plain, "learns sound sample by sample. Set objective: {kind: audio_lm}"),
-        ("speech_net", spec(), "hears and does not speak. Choose wavenet"),
+        ("speech_net", spec(), "hears and does not speak. Choose another model"),
     ):
         with pytest.raises(UsageError, match=says):
             MODELS.build(MODELS.options(kind)(kind=kind), of)
