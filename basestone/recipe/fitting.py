@@ -141,6 +141,7 @@ def _speaking(stage: Pretrain, task: str | None, path: str) -> Iterator[Fault]:
     if speaks != said:
         fitting = "synthesis" if speaks else "another one, as synthesis is for " + " and ".join(SPEAKERS)
         message = f"must be {fitting} for the model '{stage.model.kind}'; got '{stage.objective.kind}'. Change one."
+        yield Fault(path=f"{path}.objective.kind", message=message)
     elif said and task not in (None, "speech_synthesis"):
         yield Fault(path="task", message=f"must be speech_synthesis for the objective synthesis; got '{task}'.")
     if said and stage.augment:
