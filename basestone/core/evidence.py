@@ -122,7 +122,8 @@ class Records:
     """The records of one audit, read from its folder when first asked for.
 
     ``samples/<name>.parquet`` holds tables, ``facts.json`` what is not a table. ``facts["failures"]`` maps the name of
-    a table or fact that could not be produced to the reason; asking for it raises ``RecordsMissing`` with that reason.
+    a table or fact that could not be produced to the reason, ``facts["not_asked"]`` of one that the recipe did not ask for
+    to what it must say; asking for it raises ``RecordsMissing`` with that reason.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -148,8 +149,8 @@ class Records:
         return self._facts[name]
 
     def _reason(self, name: str) -> str:
-        failures: dict[str, str] = self._facts.get("failures", {})
-        return failures.get(name, f"the audit recorded no '{name}'")
+        reasons: dict[str, str] = {**self._facts.get("not_asked", {}), **self._facts.get("failures", {})}
+        return reasons.get(name, f"the audit recorded no '{name}'")
 
 
 class RecordsMissing(LookupError):

@@ -30,6 +30,10 @@ if TYPE_CHECKING:
     from basestone.standard.profile import StandardInForce
 
 
+class NotAsked(Exception):
+    """The recipe does not ask for these records: the message says what to write. Neither a failure nor a number."""
+
+
 @dataclass(frozen=True)
 class Fact:
     """A record that is not a table: it goes into ``facts.json``."""
@@ -89,7 +93,8 @@ class Session:
     def record(self, name: str, collector: Collector) -> None:
         """Runs one collector unless its records are there; a failure is recorded, and never a number."""
         path = self.folder / "samples" / f"{name}.parquet"
-        if path.exists() or name in self.facts:
+        not_asked = self.facts.setdefault("not_asked", {})
+        if path.exists() or name in self.facts or name in not_asked:
             return
         started = time.monotonic()
         self.facts["failures"].pop(name, None)
@@ -99,6 +104,8 @@ class Session:
                 self.facts[name] = outcome.value
             else:
                 write_records(path, outcome)
+        except NotAsked as reason:
+            not_asked[name] = str(reason)
         except Exception as error:  # whatever the reason, the clause is 'not shown' and the audit goes on
             self.facts["failures"][name] = f"{type(error).__name__}: {error}"
         self.facts["timing"][name] = round(time.monotonic() - started, 3)

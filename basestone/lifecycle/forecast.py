@@ -68,7 +68,17 @@ def sample_sizes(section: Audit, counts: dict[str, int]) -> dict[str, int]:
         "quantities_train": min(wanted.train or counts["train"], counts["train"]),
         "latency": wanted.latency_runs,
         "replay": min(wanted.replay, tested),
+        **explained_sizes(section, counts),
     }
+
+
+def explained_sizes(section: Audit, counts: dict[str, int]) -> dict[str, int]:
+    """How many samples are explained, where the recipe asks for it."""
+    asked, test = section.explain, counts["test"]
+    if asked is None:
+        return {}
+    sizes = dict.fromkeys(("attributions", "occlusion", "randomised", "ablated"), min(asked.samples, test))
+    return sizes | {"shapley": min(asked.shapley.samples, test)}
 
 
 def rehearse(subject: Subject, test: Any, batch_size: int, available: dict[str, int]) -> CostModel:

@@ -41,6 +41,10 @@ class Subject:
     @torch.inference_mode()
     def logits(self, inputs: Tensor) -> Tensor:
         """N×C×H×W images in 0–1, or N×T token numbers, to float32 logits: N×K, or N×T×V of a language model."""
+        return self.differentiable_logits(inputs)
+
+    def differentiable_logits(self, inputs: Tensor) -> Tensor:
+        """As ``logits``, with the graph that leads back to ``inputs`` and to the weights where gradients are on."""
         if self.mean is not None:
             mean, std = (inputs.new_tensor(values)[:, None, None] for values in (self.mean, self.std))
             inputs = (inputs - mean) / std

@@ -21,6 +21,7 @@ from basestone.measures import (
     seeds,
     transcripts,
 )
+from basestone.measures.explanation import axioms, dependence, faithfulness
 from basestone.measures.robustness import retention
 
 MEASURES: dict[str, Callable[[Records], Measurement]] = {
@@ -53,6 +54,11 @@ MEASURES: dict[str, Callable[[Records], Measurement]] = {
     "inference_flops": efficiency.inference_flops,
     "inference_memory": efficiency.inference_memory,
     "inference_energy": efficiency.inference_energy,
+    "relevance_gain": faithfulness.relevance_gain,
+    "interventional_effect": faithfulness.interventional_effect,
+    "randomisation_similarity": dependence.randomisation_similarity,
+    "shapley_residual": axioms.shapley_residual,
+    "shapley_error": axioms.shapley_error,
     "safe_files": integrity.safe_files,
     "signed_files": integrity.signed_files,
     "replay_agreement": integrity.replay_agreement,

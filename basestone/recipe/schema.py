@@ -20,6 +20,7 @@ from basestone.data.speech.options import SpeechData
 from basestone.data.text.options import TextData
 from basestone.data.transforms import TRANSFORMS
 from basestone.features.estimators import ESTIMATORS
+from basestone.measures.explanation.options import Explain
 from basestone.models.catalogue import INITS, MODELS
 from basestone.objectives.catalogue import OBJECTIVES
 from basestone.objectives.distillation import DISTILLERS
@@ -205,6 +206,7 @@ class Audit(Strict):
     precision: Literal["fp32", "bf16"] = Field(default="fp32", description="The arithmetic in which it is judged.")
     beam: PositiveInt = Field(default=1, description="Texts that are kept while speech is written down; 1: greedy.")
     channels_last: bool = False
+    explain: Explain | None = Field(default=None, description="Explain test samples; None: INT-1 to INT-5 are not shown.")
 
 
 class Report(Strict):

@@ -16,6 +16,8 @@ from basestone.standard.profile import ClauseInForce, Demand, StandardInForce
 
 # Passes through the model for one sample of each record; what is not here needs none.
 FORWARDS: dict[str, int] = {
+    "ablated": 41,
+    "attributions": 60,  # a backward pass counts as two
     "clean_test": 1,
     "clean_train": 1,
     "corrupted": 75,
@@ -25,10 +27,13 @@ FORWARDS: dict[str, int] = {
     "language_test": 1,
     "language_train": 1,
     "latency": 1,
+    "occlusion": 90,
     "parent_test": 1,
     "quantities_test": 1,
     "quantities_train": 1,
+    "randomised": 300,
     "replay": 1,
+    "shapley": 512,
     "transcripts_test": 1,
 }
 SINGLY = ("latency",)  # records whose passes take one image at a time

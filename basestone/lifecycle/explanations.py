@@ -1,0 +1,164 @@
+"""The collectors of explanations: what the audited model says as parts of its test samples come and go (INT-1 … INT-5).
+
+Asked for by ``explain`` in the audit's section of the recipe.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from basestone.core.evidence import Records
+from basestone.lifecycle.collect import Collector, NotAsked, Session
+from basestone.lifecycle.restore import as_subject, restore
+from basestone.measures.explanation.options import Explain
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from basestone.measures.explanation.passes import Explained
+    from basestone.measures.explanation.players import Players
+    from basestone.measures.subject import Subject
+
+LEAST_PLAYERS = 2  # of a game
+
+
+def attributions(session: Session) -> Mapping[str, Any]:
+    """What the method says of some test samples, one number a player."""
+    from basestone.measures.explanation.methods import EXPLAINERS
+    from basestone.measures.explanation.passes import attributed, collect_attributions
+
+    samples, explainer = _samples(session), EXPLAINERS.build(_asked(session).method)
+    return collect_attributions(samples, attributed(explainer, _twin(session), samples, session.section.batch_size))
+
+
+def occluded(session: Session) -> Mapping[str, Any]:
+    """The class's probability as players are covered in the order of their attributions, and in random ones."""
+    from basestone.measures.explanation.passes import collect_occlusion
+
+    return collect_occlusion(session.subject, _samples(session), _values(session), **_how(session, "samples covered"))
+
+
+def ablated(session: Session) -> Mapping[str, Any]:
+    """The class's probability without the players that the explanation names, and without as many random ones."""
+    from basestone.measures.explanation.passes import collect_ablated
+
+    samples, values, top = _samples(session), _values(session), _asked(session).top
+    return collect_ablated(session.subject, samples, values, top=top, **_how(session, "samples ablated"))
+
+
+def randomised(session: Session) -> Mapping[str, Any]:
+    """How alike the explanations are to those of models with random weights."""
+    from basestone.measures.explanation.methods import EXPLAINERS
+    from basestone.measures.explanation.passes import collect_randomised
+
+    asked = _asked(session)
+    return collect_randomised(
+        EXPLAINERS.build(asked.method),
+        _twin(session),
+        _samples(session),
+        _values(session),
+        randomisations=asked.randomisations,
+        **_how(session, "random models"),
+    )
+
+
+def shapley(session: Session) -> Mapping[str, Any]:
+    """Shapley values of coarse players of some of the explained samples."""
+    from basestone.measures.explanation.passes import collect_shapley, explained
+
+    asked = _asked(session).shapley
+    chosen = _positions(session, asked.samples)
+    samples = explained(
+        session.subject,
+        lambda place: coarse_players(session.split("test"), place, asked.players),
+        chosen,
+        fewest=LEAST_PLAYERS,
+        batch_size=session.section.batch_size,
+    )
+    return collect_shapley(
+        session.subject, samples, evaluations=asked.evaluations, **_how(session, "samples shared out")
+    )
+
+
+def fine_players(split: Any, place: int, grid: int) -> Players:
+    """The players of one sample: ``grid`` × ``grid`` patches of an image, the words of a document."""
+    from basestone.measures.explanation.players import document, patches
+    from basestone.measures.subject import to_unit
+
+    if hasattr(split, "tokens"):
+        return document(split.texts([place])[0], split.tokens, split.spec)[0]
+    return patches(to_unit(split.raw([place]))[0], split.spec.mean, grid, grid)
+
+
+def coarse_players(split: Any, place: int, players: int) -> Players:
+    """At most so many players of one sample: the squarest grid of patches, or groups of neighbouring words."""
+    from basestone.measures.explanation.players import document, grid, merged, patches
+    from basestone.measures.subject import to_unit
+
+    if hasattr(split, "tokens"):
+        return merged(document(split.texts([place])[0], split.tokens, split.spec)[0], players)
+    return patches(to_unit(split.raw([place]))[0], split.spec.mean, *grid(players))
+
+
+def _asked(session: Session) -> Explain:
+    if session.section.explain is None:
+        raise NotAsked(
+            "explanations were not asked for; write 'explain: {}' into the recipe under "
+            f"stages.{session.folder.name}, see docs/explanation.md"
+        )
+    return session.section.explain
+
+
+def _samples(session: Session) -> Explained:
+    """The explained samples; those with too few parts are left out."""
+    from basestone.measures.explanation.passes import explained
+    from basestone.measures.explanation.players import FEWEST
+
+    asked, split = _asked(session), session.split("test")
+    return explained(
+        session.subject,
+        lambda place: fine_players(split, place, asked.grid),
+        _positions(session, asked.samples),
+        fewest=FEWEST,
+        batch_size=session.section.batch_size,
+    )
+
+
+def _positions(session: Session, count: int) -> NDArray[np.int64]:
+    """The same samples for every count, as far as they go."""
+    everything = len(session.split("test"))
+    return session.positions(everything, min(count, everything), "explained")
+
+
+def _values(session: Session) -> list[NDArray[np.float64]]:
+    import numpy as np
+
+    table = Records(session.folder).table("attributions")
+    return np.split(table["value"], np.flatnonzero(np.diff(table["index"])) + 1)
+
+
+def _twin(session: Session) -> Subject:
+    """The audited model's weights in PyTorch, differentiable; refused as the audited model is when a file changed."""
+    _ = session.subject
+    model, spec = restore(session.corridor.folder, session.parent.stage)
+    exact = session.section.model_copy(update={"precision": "fp32", "channels_last": False})
+    return as_subject(model, spec, exact)
+
+
+def _how(session: Session, unit: str) -> dict[str, Any]:
+    return {
+        "seed": session.corridor.recipe.seed,
+        "batch_size": session.section.batch_size,
+        "progress": session.progress(unit),
+    }
+
+
+EXPLANATIONS: dict[str, Collector] = {
+    "attributions": attributions,
+    "occlusion": occluded,
+    "randomised": randomised,
+    "ablated": ablated,
+    "shapley": shapley,
+}
