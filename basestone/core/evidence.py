@@ -122,8 +122,8 @@ class Records:
     """The records of one audit, read from its folder when first asked for.
 
     ``samples/<name>.parquet`` holds tables, ``facts.json`` what is not a table. ``facts["failures"]`` maps the name of
-    a table or fact that could not be produced to the reason, ``facts["not_asked"]`` of one that the recipe did not ask for
-    to what it must say; asking for it raises ``RecordsMissing`` with that reason.
+    a table or fact that could not be produced to the reason, ``facts["not_asked"]`` of one that the recipe did not ask
+    for to what it must say; asking for it raises ``RecordsMissing`` with that reason.
     """
 
     def __init__(self, folder: Path) -> None:

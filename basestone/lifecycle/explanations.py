@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from basestone.core.evidence import Records
-from basestone.lifecycle.collect import Collector, NotAsked, Session
+from basestone.lifecycle.collect import Collector, Fact, NotAsked, Session
 from basestone.lifecycle.restore import as_subject, restore
 from basestone.measures.explanation.options import Explain
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from basestone.measures.explanation.passes import Explained
     from basestone.measures.explanation.players import Players
+    from basestone.measures.explanation.rules import RuleSet
     from basestone.measures.subject import Subject
 
 LEAST_PLAYERS = 2  # of a game
@@ -68,8 +69,8 @@ def shapley(session: Session) -> Mapping[str, Any]:
     """Shapley values of coarse players of some of the explained samples."""
     from basestone.measures.explanation.passes import collect_shapley, explained
 
-    asked = _asked(session).shapley
-    chosen = _positions(session, asked.samples)
+    asked, all_explained = _asked(session).shapley, _positions(session)
+    chosen = all_explained[session.positions(len(all_explained), asked.samples, "shapley")]
     samples = explained(
         session.subject,
         lambda place: coarse_players(session.split("test"), place, asked.players),
@@ -79,6 +80,41 @@ def shapley(session: Session) -> Mapping[str, Any]:
     )
     return collect_shapley(
         session.subject, samples, evaluations=asked.evaluations, **_how(session, "samples shared out")
+    )
+
+
+def rules(session: Session) -> Mapping[str, Any]:
+    """The model's answers and those of rules fitted to some of them: on training samples and on the tested ones."""
+    import numpy as np
+
+    asked, train = _asked(session).rules, session.split("train")
+    fitted = session.positions(len(train), asked.samples, "rules")
+    answers, tested = _answers(session, fitted), Records(session.folder).table("clean_test")
+    found = _fitted(session, fitted, answers)
+    held_out = tested["index"].copy()  # a table's columns cannot be written to, which torch warns of
+    ruled = [found.answers(_concepts(session, name, at)) for name, at in (("train", fitted), ("test", held_out))]
+    return {
+        "index": np.concatenate([fitted, held_out]),
+        "held_out": np.repeat([0, 1], [len(fitted), len(held_out)]),
+        "answer": np.concatenate([answers, tested["prediction"]]),
+        "rule_answer": np.concatenate(ruled),
+    }
+
+
+def rule_set(session: Session) -> Fact:
+    """The rules as logic, and which of them holds for each of the explained samples: for readers, not for clauses."""
+    table = Records(session.folder).table("rules")
+    mine = table["held_out"] == 0
+    found, shown = _fitted(session, table["index"][mine], table["answer"][mine]), _positions(session)
+    paths = found.paths(_concepts(session, "test", shown))
+    return Fact(
+        {
+            "kind": _asked(session).rules.kind,
+            "rules": len(found.by_leaf),
+            "depth": found.depth,
+            "logic": found.logic,
+            "paths": dict(zip(map(str, shown.tolist()), paths, strict=True)),
+        }
     )
 
 
@@ -120,16 +156,60 @@ def _samples(session: Session) -> Explained:
     return explained(
         session.subject,
         lambda place: fine_players(split, place, asked.grid),
-        _positions(session, asked.samples),
+        _positions(session),
         fewest=FEWEST,
         batch_size=session.section.batch_size,
     )
 
 
-def _positions(session: Session, count: int) -> NDArray[np.int64]:
-    """The same samples for every count, as far as they go."""
-    everything = len(session.split("test"))
-    return session.positions(everything, min(count, everything), "explained")
+def _positions(session: Session) -> NDArray[np.int64]:
+    return session.positions(len(session.split("test")), _asked(session).samples, "explained")
+
+
+def _answers(session: Session, positions: NDArray[np.int64]) -> NDArray[np.int64]:
+    """What the audited model answers to training samples."""
+    import numpy as np
+
+    from basestone.measures.subject import batches, to_unit
+
+    train, size, progress = session.split("train"), session.section.batch_size, session.progress("samples for rules")
+    found = [session.subject.logits(to_unit(train.raw(part))) for part in batches(positions, size, progress)]
+    return np.concatenate([logits.argmax(1).numpy() for logits in found])
+
+
+def _fitted(session: Session, positions: NDArray[np.int64], answers: NDArray[np.int64]) -> RuleSet:
+    from basestone.measures.explanation.rules import fit_rules
+
+    names = _concept_names(session)
+    spec = session.split("train").spec
+    concepts = _concepts(session, "train", positions)
+    return fit_rules(_asked(session).rules.kind, concepts, answers, names, spec.class_names)
+
+
+def _concept_names(session: Session) -> list[str]:
+    from basestone.measures.explanation.rules import block_means
+
+    train = session.split("train")
+    if hasattr(train, "texts"):
+        return [f"'{word}'" for word in _vocabulary(session)]
+    return block_means(train.raw([0]).numpy(), _asked(session).rules.blocks)[1]
+
+
+def _concepts(session: Session, name: str, positions: NDArray[np.int64]) -> NDArray[np.float64]:
+    from basestone.measures.explanation.rules import block_means, word_presence
+
+    split = session.split(name)
+    if hasattr(split, "texts"):
+        return word_presence(split.texts(positions), _vocabulary(session))
+    return block_means(split.raw(positions).numpy(), _asked(session).rules.blocks)[0]
+
+
+def _vocabulary(session: Session) -> list[str]:
+    """The most frequent words of the documents that rules are fitted to."""
+    from basestone.measures.explanation.rules import frequent_words
+
+    asked, train = _asked(session).rules, session.split("train")
+    return frequent_words(train.texts(session.positions(len(train), asked.samples, "rules")), asked.words)
 
 
 def _values(session: Session) -> list[NDArray[np.float64]]:
@@ -161,4 +241,6 @@ EXPLANATIONS: dict[str, Collector] = {
     "randomised": randomised,
     "ablated": ablated,
     "shapley": shapley,
+    "rules": rules,
+    "rule_set": rule_set,
 }

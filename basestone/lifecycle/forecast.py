@@ -78,7 +78,7 @@ def explained_sizes(section: Audit, counts: dict[str, int]) -> dict[str, int]:
     if asked is None:
         return {}
     sizes = dict.fromkeys(("attributions", "occlusion", "randomised", "ablated"), min(asked.samples, test))
-    return sizes | {"shapley": min(asked.shapley.samples, test)}
+    return sizes | {"shapley": min(asked.shapley.samples, test), "rules": test}
 
 
 def rehearse(subject: Subject, test: Any, batch_size: int, available: dict[str, int]) -> CostModel:

@@ -21,7 +21,7 @@ from basestone.measures import (
     seeds,
     transcripts,
 )
-from basestone.measures.explanation import axioms, dependence, faithfulness
+from basestone.measures.explanation import axioms, dependence, faithfulness, fidelity
 from basestone.measures.robustness import retention
 
 MEASURES: dict[str, Callable[[Records], Measurement]] = {
@@ -57,6 +57,7 @@ MEASURES: dict[str, Callable[[Records], Measurement]] = {
     "relevance_gain": faithfulness.relevance_gain,
     "interventional_effect": faithfulness.interventional_effect,
     "randomisation_similarity": dependence.randomisation_similarity,
+    "rule_fidelity": fidelity.rule_fidelity,
     "shapley_residual": axioms.shapley_residual,
     "shapley_error": axioms.shapley_error,
     "safe_files": integrity.safe_files,

@@ -206,7 +206,9 @@ class Audit(Strict):
     precision: Literal["fp32", "bf16"] = Field(default="fp32", description="The arithmetic in which it is judged.")
     beam: PositiveInt = Field(default=1, description="Texts that are kept while speech is written down; 1: greedy.")
     channels_last: bool = False
-    explain: Explain | None = Field(default=None, description="Explain test samples; None: INT-1 to INT-5 are not shown.")
+    explain: Explain | None = Field(
+        default=None, description="Explain test samples; None: INT-1 to INT-5 are not shown."
+    )
 
 
 class Report(Strict):

@@ -13,6 +13,7 @@ from basestone.reporting import (
     candidate_charts,
     charts,
     detection_charts,
+    explanation_charts,
     group_charts,
     method_charts,
     sample_charts,
@@ -39,7 +40,7 @@ def figures(view: ReportView) -> list[Figure]:
     """The charts of a run, in the order of the page."""
     makers = (
         *(intervals, learning, methods, transfer, candidates, groups, confusion, reliability, classes),
-        *(robustness, kept_precision, latency, stages),
+        *(robustness, kept_precision, relevance, latency, stages),
     )
     return [figure for maker in makers for figure in _unless_missing(maker, view)]
 
@@ -181,6 +182,16 @@ def kept_precision(view: ReportView) -> Figure | None:
     rows, clean = measured["detail"]["curves"], measured["detail"]["clean_map50"]
     note = say("chart_kept_precision_note", n=measured["n"])
     return _figure("kept_precision", note, lambda language: sample_charts.severity_curves(rows, clean, language))
+
+
+def relevance(view: ReportView) -> Figure | None:
+    """The class's probability as the relevant parts of test samples are covered, and as any are."""
+    if not _is_measured(view, "relevance_gain"):
+        return None
+    measured = view.measurements["relevance_gain"]
+    note = say("chart_relevance_note", n=measured["n"])
+    rows = measured["detail"]["curves"]
+    return _figure("relevance", note, lambda language: explanation_charts.relevance_curves(rows, language))
 
 
 def _is_measured(view: ReportView, name: str) -> bool:

@@ -13,6 +13,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from basestone.reporting.explanations import shown_explanations
 from basestone.reporting.extraction import extractions
 from basestone.reporting.facts import all_facts, dataset_facts, split_table
 from basestone.reporting.figures import figures
@@ -49,6 +50,9 @@ def render(view: ReportView) -> str:
         extractions=[
             (one, {lang: Markup(svg) for lang, svg in (one.picture or {}).items()}) for one in extractions(view)
         ],
+        explanations=shown_explanations(view.explanations),
+        rule_set=None if view.sensitive else view.facts.get("rule_set"),
+        rule_words=_rule_words(view),
         samples=_samples(view),
         scenes=shown_scenes(view.scenes),
         scene_marks=SCENE_MARKS,
@@ -141,6 +145,15 @@ def _samples(view: ReportView) -> list[tuple[str, list[tuple[Sample, str | None]
 
 def _data_uri(png: bytes | None) -> str | None:
     return None if png is None else f"data:image/png;base64,{base64.b64encode(png).decode()}"
+
+
+def _rule_words(view: ReportView) -> Text | None:
+    """How well the rules answer for the model, where that was measured."""
+    found = view.measurements.get("rule_fidelity", {})
+    if "value" not in found:
+        return None
+    share, lower = (f"{number:.1%}" for number in (found["value"], found["interval"]["lower"]))
+    return say("rule_set_note", n=f"{found['n']:,}", share=share, lower=lower)
 
 
 def _beside(row: Mapping[str, Any], subject: str) -> dict[str, Any]:

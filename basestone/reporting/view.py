@@ -17,6 +17,7 @@ from basestone.core.errors import ArtifactError
 from basestone.core.evidence import Records, read_records
 from basestone.core.run import RunFolder
 from basestone.reporting.evidence import lineage
+from basestone.reporting.explanations import Explanation, read_explanation
 from basestone.reporting.scenes import Scene, read_scene
 from basestone.reporting.strings import Language, Text, both
 
@@ -119,6 +120,7 @@ class ReportView:
     forecast: tuple[Mapping[str, Any], ...]
     beside: tuple[Mapping[str, Any], ...] = ()
     sensitive: bool = False
+    explanations: tuple[Explanation, ...] = ()
     extractions: Mapping[str, Mapping[str, Any]] = field(default_factory=dict[str, Mapping[str, Any]])
 
     @property
@@ -147,6 +149,7 @@ def read_view(
     forecast: Sequence[Mapping[str, Any]] = (),
     beside: Sequence[Mapping[str, Any]] = (),
     extractions: Sequence[str] = (),
+    explanations: Sequence[Mapping[str, Any]] = (),
 ) -> ReportView:
     """Reads what the report of ``audit`` needs.
 
@@ -197,6 +200,7 @@ def read_view(
         forecast=tuple(forecast),
         beside=tuple(beside),
         sensitive=bool(card.get("options", {}).get("sensitive", False)),
+        explanations=tuple(read_explanation(one, names) for one in explanations),
         extractions={stage: _extraction(run, stage) for stage in extractions},
     )
 

@@ -18,7 +18,6 @@ from torch import Tensor, nn
 from basestone.core.errors import MissingExtra, UsageError, did_you_mean
 from basestone.measures.subject import Subject
 
-
 AT_ONCE = 256  # points of all samples' ways
 
 
@@ -84,9 +83,7 @@ class Occlusion:
         side = self.window or max(1, min(inputs.shape[2:]) // 4)
         shape, stride = (inputs.shape[1], side, side), (inputs.shape[1], max(1, side // 2), max(1, side // 2))
         method = captum().Occlusion(subject.logits)
-        found = _ran(
-            method, inputs, sliding_window_shapes=shape, strides=stride, baselines=baseline, target=targets
-        )
+        found = _ran(method, inputs, sliding_window_shapes=shape, strides=stride, baselines=baseline, target=targets)
         return found.sum(1)
 
 

@@ -1,7 +1,7 @@
-"""Does an explanation depend on the model at all? Random weights should change it (Adebayo et al. 2018, arXiv:1810.03292).
+"""Does an explanation depend on the model at all? Random weights should change it.
 
-An edge detector draws fine pictures and draws the same ones whatever the weights are. All weights are drawn anew at
-once ("full randomisation"), which is free of the order of layers that biases the cascading test (Hedström et al. 2024,
+An edge detector draws fine pictures and draws the same ones whatever the weights are (Adebayo et al. 2018,
+arXiv:1810.03292). All weights are drawn anew at once ("full randomisation"), which is free of the order of layers that biases the cascading test (Hedström et al. 2024,
 arXiv:2405.02383).
 """
 

@@ -46,9 +46,7 @@ def explained(
     if not kept:
         raise ValueError(f"an explanation needs samples of {fewest} players or more; there are none.")
     inputs = [players for _, players in kept]
-    targets = [
-        subject.logits(stacked(part, everyone)).argmax(1).numpy() for part in _parts(inputs, batch_size)
-    ]
+    targets = [subject.logits(stacked(part, everyone)).argmax(1).numpy() for part in _parts(inputs, batch_size)]
     return Explained(
         index=np.array([place for place, _ in kept], np.int64), players=inputs, targets=np.concatenate(targets)
     )
@@ -213,9 +211,7 @@ def collect_shapley(
     return {name: np.asarray(values) for name, values in columns.items()}
 
 
-def probability(
-    subject: Subject, players: Players, keep: Tensor, target: int, batch_size: int
-) -> NDArray[np.float64]:
+def probability(subject: Subject, players: Players, keep: Tensor, target: int, batch_size: int) -> NDArray[np.float64]:
     """S probabilities of ``target``, one for each coalition of ``keep`` (S×P)."""
     found = [
         torch.softmax(subject.logits(players.shown(part)).double(), 1)[:, target] for part in keep.split(batch_size)

@@ -1,13 +1,14 @@
 """The players among whom an answer is shared out: patches of one image, words of one document.
 
-A coalition says who is there. Whoever is not is covered with the data's mean colour, or taken out of the document, which
-then closes up, so that the model reads a shorter document and no stand-in. P players, S coalitions.
+A coalition says who is there. Whoever is not is covered with the data's mean colour, or taken out of the document,
+which then closes up, so that the model reads a shorter document and no stand-in. P players, S coalitions.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Protocol
 
 import torch
@@ -142,10 +143,15 @@ def document(text: str, tokens: Callable[[list[str]], Tensor], spec: TextSpec) -
 
 def merged(words: Words, players: int) -> Words:
     """Neighbouring words joined into at most so many players, of as equal a number of words as can be."""
-    count = min(players, len(words))
-    ends = [round(len(words) * place / count) for place in range(count + 1)]
-    joined = [sum(words.pieces[start:end], ()) for start, end in zip(ends, ends[1:], strict=False)]
+    ends = ends_of(len(words), players)
+    joined = [sum(words.pieces[start:end], ()) for start, end in pairwise(ends)]
     return Words(tuple(joined), words.spec)
+
+
+def ends_of(words: int, players: int) -> list[int]:
+    """Where each of at most so many groups of words ends, after a first 0."""
+    count = min(players, words)
+    return [round(words * place / count) for place in range(count + 1)]
 
 
 def padded(rows: Sequence[Tensor], pad: int) -> Tensor:
