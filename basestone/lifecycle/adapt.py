@@ -95,12 +95,14 @@ class Bench:
 
     def split(self, name: str, *, augmented: bool = False) -> Any:
         """One split as the objective reads it."""
+        from basestone.data.balanced import Balanced
         from basestone.data.dataset import open_split
         from basestone.data.transforms import TRANSFORMS
 
         augment = [TRANSFORMS.build(transform) for transform in self.section.augment] if augmented else []
         folder = self.corridor.folder.stage(self.prepared.stage)
-        return open_split(folder, self.corridor.cache, name, augment=augment, view=view_of(self.objective))
+        found = open_split(folder, self.corridor.cache, name, augment=augment, view=view_of(self.objective))
+        return Balanced(found) if augmented and self.section.balance == "groups" else found
 
 
 def _work(bench: Bench) -> dict[str, Any]:

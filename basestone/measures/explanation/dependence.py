@@ -1,8 +1,8 @@
 """Does an explanation depend on the model at all? Random weights should change it.
 
 An edge detector draws fine pictures and draws the same ones whatever the weights are (Adebayo et al. 2018,
-arXiv:1810.03292). All weights are drawn anew at once ("full randomisation"), which is free of the order of layers that biases the cascading test (Hedström et al. 2024,
-arXiv:2405.02383).
+arXiv:1810.03292). All weights are drawn anew at once ("full randomisation"), which is free of the order of layers that
+biases the cascading test (Hedström et al. 2024, arXiv:2405.02383).
 """
 
 from __future__ import annotations
