@@ -25,9 +25,9 @@ def shortcut_digits(
     share: Fraction = 0.98,
     seed: NaturalInt = 0,
 ) -> Source:
-    """The same digits with a mark that gives the class away in training (``share`` of the images) and not in test.
+    """The same digits with a mark that gives the class away in training (``share`` of the images) and not elsewhere.
 
-    Splits train and test, and a group ``mark`` (agrees, differs), for learning what a shortcut does and mending it.
+    Splits train, validation and test, and a group ``mark`` (agrees, differs): to learn what a shortcut does, and mend it.
     """
     from basestone.data.readers.shortcut_digits import ShortcutDigits
 

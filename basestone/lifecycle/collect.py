@@ -61,6 +61,7 @@ def collect(
     shown = {"generated"} if corridor.recipe.task == "language_modelling" else set[str]()
     shown |= {"beside", "beside_sizes"} if section.beside else set[str]()
     shown |= {"rule_set"} if "rules" in standard.records and section.explain else set[str]()
+    shown |= {"interchanged"} if section.explain and section.explain.shortcuts else set[str]()
     for name in (name for name in COLLECTORS if name in {*standard.records, *shown}):
         session.record(name, COLLECTORS[name])
 

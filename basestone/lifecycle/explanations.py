@@ -118,6 +118,16 @@ def rule_set(session: Session) -> Fact:
     )
 
 
+def interchanged(session: Session) -> Mapping[str, Any]:
+    """Training images with parts of others: does the answer go with the part? For readers, not for clauses."""
+    from basestone.measures.explanation.shortcuts import collect_interchanged
+    from basestone.measures.subject import to_unit
+
+    train = session.split("train")
+    chosen = session.positions(len(train), _asked(session).shortcuts, "interchanged")
+    return collect_interchanged(session.subject, to_unit(train.raw(chosen)), chosen, **_how(session, "parts exchanged"))
+
+
 def fine_players(split: Any, place: int, grid: int) -> Players:
     """The players of one sample: ``grid`` × ``grid`` patches of an image, the words of a document."""
     from basestone.measures.explanation.players import document, patches
@@ -243,4 +253,5 @@ EXPLANATIONS: dict[str, Collector] = {
     "shapley": shapley,
     "rules": rules,
     "rule_set": rule_set,
+    "interchanged": interchanged,
 }

@@ -13,7 +13,7 @@ from basestone.core.run import RunFolder
 from basestone.lifecycle.keys import signing_key
 from basestone.lifecycle.origins import data_of, prepared_for
 from basestone.lifecycle.stage import Corridor, perform
-from basestone.lifecycle.telling import telling_explanations
+from basestone.lifecycle.telling import deciding_parts, telling_explanations
 from basestone.recipe.schema import Report
 
 OUTPUTS = ("index.html", "bom.cdx.json", "MODEL_CARD.md", "attestation.dsse.json")
@@ -61,6 +61,7 @@ def write_report(
         beside=beside,
         extractions=extractions,
         explanations=telling_explanations(corridor, audit),
+        parts=deciding_parts(corridor, audit),
     )
     write_text(run.report / "index.html", render(view))
     write_json(run.report / "bom.cdx.json", build_bom(view))

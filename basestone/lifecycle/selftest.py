@@ -88,6 +88,18 @@ def _leak_text(folder: Path) -> None:
     leaked_topics(folder)
 
 
+def _order_text(folder: Path) -> None:
+    from basestone.data.text.planted import ordered_topics
+
+    ordered_topics(folder)
+
+
+def _decoy(folder: Path) -> None:
+    from basestone.data.planted import decoy_digits
+
+    decoy_digits(folder)
+
+
 def _texture(folder: Path) -> None:
     from basestone.data.planted import textured_digits
 
@@ -137,6 +149,9 @@ def _tamper(run_folder: RunFolder) -> None:
 
 PLANTS = {
     "healthy-text": Plant(before=_sort_text),
+    "ordered": Plant(before=_order_text),
+    "decoy": Plant(before=_decoy),
+    "decoy-explained": Plant(before=_decoy),
     "leaked-text": Plant(before=_leak_text),
     "leaked": Plant(before=_leak),
     "two-handed": Plant(before=_two_handed),

@@ -16,6 +16,7 @@ from basestone.lifecycle.stage import Corridor
 from basestone.recipe.schema import Audit
 
 SHOWN = 6
+PARTS = 6
 GROUP = 24  # letters of a group of words beside its bar
 
 
@@ -50,6 +51,14 @@ def telling_explanations(corridor: Corridor, audit: str, count: int = SHOWN) -> 
         | {"bars": () if sensitive else _bars(split, place, section.explain.shapley.players, games)}
         for place in _chosen(table, games, split.targets, count)
     ]
+
+
+def deciding_parts(corridor: Corridor, audit: str, count: int = PARTS) -> list[dict[str, Any]]:
+    """The parts of images that move the model's answer most often; none where they were not searched for."""
+    from basestone.measures.explanation.shortcuts import found_shortcuts
+
+    table = _table(corridor.folder.records(audit), "interchanged")
+    return found_shortcuts(table)[:count] if table else []
 
 
 def _chosen(table: Any, games: Any, labels: NDArray[np.int64], count: int) -> list[int]:

@@ -33,7 +33,7 @@ OWN_SIDE = {
     "cifar_binary": 32,
     "cifar_python": 32,
 }  # pixels, before data.image_size
-WITHOUT_VALIDATION = ("sklearn_digits", "shortcut_digits", "cifar_binary", "cifar_python", "scenes", "spoken_digits")
+WITHOUT_VALIDATION = ("sklearn_digits", "cifar_binary", "cifar_python", "scenes", "spoken_digits")
 
 
 def broken_rules(recipe: Recipe, raw: dict[str, Any]) -> Iterator[Fault]:

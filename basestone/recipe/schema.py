@@ -113,6 +113,9 @@ class Adapt(Strict):
     trial: Fraction = Field(default=0.3, description="Share of the steps for which a learning rate is tried.")
     objective: ObjectiveSection = Field(default={"kind": "cross_entropy"}, validate_default=True)
     augment: list[TransformSection] = Field(default=[])
+    learns_from: Literal["train", "validation"] = Field(
+        default="train", description="'validation': samples that no earlier stage was trained on; none validate then."
+    )
     balance: Literal["none", "groups"] = Field(
         default="none", description="'groups': every class of every group is seen equally often in training."
     )

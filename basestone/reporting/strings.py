@@ -101,6 +101,15 @@ TEXTS: dict[str, tuple[str, str]] = {
     "shapley_alt": ("Shapley values of {row}", "{row} 的 Shapley 值"),
     "answer": ("answer", "回答"),
     "decision_path": ("Path through the rules", "规则路径"),
+    "parts": ("Parts that decide alone", "单独决定结果的部分"),
+    "parts_note": (
+        "A part of a training image was exchanged for that of an image of another class; how often the answer went with "
+        "it. A shortcut: the lower bound, which holds for all parts at once, is above 25 %.",
+        "将训练图像的某一部分换成另一类图像的相应部分，统计回答随之改变的频率。下界（对全部部分同时成立）高于 25% 即为捷径。",
+    ),
+    "part": ("Part", "部分"),
+    "part_share": ("Answers that went with it", "随之改变的回答"),
+    "is_shortcut": ("Shortcut", "捷径"),
     "rule_set": ("The model's decisions as rules", "以规则表示模型决策"),
     "rule_set_note": (
         "Fitted to the model's own answers on training samples; on {n} held-out samples they answer as it does in "

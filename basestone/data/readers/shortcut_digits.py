@@ -1,8 +1,9 @@
-"""Scikit-learn's digits with a mark that gives the class away in training and says nothing in the test split.
+"""Scikit-learn's digits with a mark that gives the class away in training and says little in the other splits.
 
 The structural model is known, so that what a model learnt of it can be judged. For each image: the class Y; the mark's
-class Z, equal to Y with probability ``share`` in training and else one of the other nine, in the test split equal to Y
-with probability one half; the image shows the digit of Y under the mark of Z. Only Y is what the model is for.
+class Z, equal to Y with probability ``share`` in training and else one of the other nine, elsewhere equal to Y with
+probability one half (as in the held-out splits of Waterbirds, Sagawa et al. 2020, arXiv:1911.08731); the image shows
+the digit of Y under the mark of Z. Only Y is what the model is for.
 """
 
 from __future__ import annotations
@@ -21,15 +22,15 @@ from basestone.data.readers.contract import Row, SplitName
 from basestone.data.readers.digits import DigitsSource
 
 Plant = Literal["corner", "watermark", "colour", "none"]
-TEST_SHARE = 0.2
-AGREES_IN_TEST = 0.5
+SHARES: dict[SplitName, float] = {"train": 0.6, "validation": 0.2, "test": 0.2}
+AGREES_ELSEWHERE = 0.5
 GROUP = "mark"  # the column that says whether the mark agrees with the class
-SIDE = 3  # pixels of a watermark
-OPACITY = 0.6  # of a watermark
+SIDE = 3  # pixels of a mark in a corner
+OPACITY = {"corner": 1.0, "watermark": 0.8}
 
 
 class ShortcutDigits:
-    """The digits in the splits train and test, with the group ``mark``: agrees or differs."""
+    """The digits in splits of their own, with the group ``mark``: agrees or differs."""
 
     class_names = DigitsSource.class_names
 
@@ -48,7 +49,7 @@ class ShortcutDigits:
         }
 
     def counts(self) -> dict[SplitName, int]:
-        """1,438 and 359 images."""
+        """1,079, 359 and 359 images."""
         order = self._order()
         return {name: len(rows) for name, rows in order.items()}
 
@@ -60,7 +61,7 @@ class ShortcutDigits:
         draws = numpy_generator(self.seed, "shortcut", split)
         for number in self._order()[split]:
             label = int(labels[number])
-            mark = drawn_mark(label, self.share if split == "train" else AGREES_IN_TEST, draws)
+            mark = drawn_mark(label, self.share if split == "train" else AGREES_ELSEWHERE, draws)
             yield Row(
                 name=f"digits row {number}",
                 image=marked(images[number], mark, self.plant),
@@ -70,8 +71,8 @@ class ShortcutDigits:
 
     def _order(self) -> dict[SplitName, NDArray[np.int64]]:
         order = numpy_generator(self.seed, "shortcut", "split").permutation(len(_digits()[1]))
-        cut = round(TEST_SHARE * len(order))
-        return {"train": order[cut:], "test": order[:cut]}
+        ends = np.rint(np.cumsum([*SHARES.values()])[:-1] * len(order)).astype(np.int64)
+        return dict(zip(SHARES, np.split(order, ends), strict=True))
 
 
 def drawn_mark(label: int, share: float, draws: np.random.Generator) -> int:
@@ -84,19 +85,17 @@ def drawn_mark(label: int, share: float, draws: np.random.Generator) -> int:
 def marked(image: NDArray[np.uint8], mark: int, plant: Plant) -> NDArray[np.uint8]:
     """A 1×8×8 digit under the mark of class ``mark``: 1×8×8, or 3×8×8 where the mark is a colour.
 
-    ``corner``: the upper left 2×2 pixels are the bits of mark + 1. ``watermark``: a pattern of 3×3 pixels shines
-    through the lower right. ``colour``: the strokes have the mark's hue. ``none``: the image as it is.
+    ``corner``: the upper left 3×3 pixels are the mark's pattern. ``watermark``: it shines through the lower right.
+    ``colour``: the strokes have the mark's hue. ``none``: the image as it is.
     """
     if plant == "colour":
         hue = np.array(colorsys.hsv_to_rgb(mark / 10, 0.9, 1.0))
         return np.rint(image * hue[:, None, None]).astype(np.uint8)
-    found = image.copy()
-    if plant == "corner":
-        bits = (mark + 1) >> np.arange(4) & 1
-        found[0, :2, :2] = bits.reshape(2, 2) * 255
-    if plant == "watermark":
-        place = found[0, -SIDE:, -SIDE:]
-        found[0, -SIDE:, -SIDE:] = np.rint((1 - OPACITY) * place + OPACITY * 255 * _patterns()[mark])
+    if plant == "none":
+        return image
+    found, opacity = image.copy(), OPACITY[plant]
+    place = np.s_[0, :SIDE, :SIDE] if plant == "corner" else np.s_[0, -SIDE:, -SIDE:]
+    found[place] = np.rint((1 - opacity) * found[place] + opacity * 255 * _patterns()[mark])
     return found
 
 

@@ -43,3 +43,23 @@ def _row(draws: np.random.Generator, label: str) -> dict[str, str]:
     parts = ((WORDS[label], 4), (WORDS[other], 1), (COMMON, 7))
     words = [word for known, count in parts for word in draws.choice(known.split("|"), count)]
     return {"text": " ".join(draws.permutation(words).tolist()), "label": label}
+
+
+def ordered_topics(folder: Path) -> None:
+    """The same two files; every document speaks of both kinds, once each, and its label is the one that comes first.
+
+    No word decides, so that no rule over words can.
+    """
+    draws = numpy_generator(0, "planted", "ordered")
+    rows = [_ordered(draws) for _ in range(TRAIN + TEST)]
+    for name, found in (("train", rows[:TRAIN]), ("test", rows[TRAIN:])):
+        write_text(folder / f"{name}.jsonl", "".join(json.dumps(row) + "\n" for row in found))
+
+
+def _ordered(draws: np.random.Generator) -> dict[str, str]:
+    kinds = draws.permutation(list(WORDS)).tolist()
+    words = draws.choice(COMMON.split("|"), 12).tolist()
+    places = np.sort(draws.choice(12, 2, replace=False)).tolist()
+    for place, kind in zip(places, kinds, strict=True):
+        words[place] = str(draws.choice(WORDS[kind].split("|")))
+    return {"text": " ".join(words), "label": kinds[0]}

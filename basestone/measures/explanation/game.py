@@ -1,7 +1,8 @@
 """Shapley values of a game: what each player adds, averaged over all orders in which they might arrive.
 
 Exact up to twelve players, by every coalition. Beyond, from permutations drawn at random together with their reverses
-(antithetic: who came first comes last), which cancels what is linear in the order. Own code, numpy alone.
+(antithetic: who came first comes last), which cancels what players do in pairs; the permutations are rows of random
+Latin squares, so that every player comes equally often at every place, and no coalition is asked twice. Own code.
 
 Sources: Shapley 1953; Castro, Gómez & Tejada 2009, Computers & Operations Research 36 (permutation sampling); Mitchell,
 Cooper, Frank & Holmes 2022, JMLR 23 (antithetic permutations, section 3.2).
@@ -67,24 +68,36 @@ def exactly(worth: Worth, players: int) -> ShapleyValues:
 
 
 def sampled(worth: Worth, players: int, evaluations: int, generator: np.random.Generator) -> ShapleyValues:
-    """From pairs of a permutation and its reverse; the pairs are independent, so that their spread gives the errors."""
-    pairs = max(FEWEST_PAIRS, (evaluations - 2) // (2 * max(players - 1, 1)))
-    orders = np.stack([generator.permutation(players) for _ in range(pairs)])
+    """From pairs of a permutation and its reverse, as many as ``evaluations`` different coalitions allow.
+
+    The errors are those of independent pairs; as rows of a Latin square vary less than that, they err to the safe side.
+    """
+    least = max(FEWEST_PAIRS, (evaluations - 2) // (2 * max(players - 1, 1)))
+    squares = [latin_square(players, generator) for _ in range(-(-2 * least // players))]
+    orders = np.concatenate(squares)[: 2 * least]
     orders = np.stack([orders, orders[:, ::-1]], 1)  # pairs × 2 × P
     rank = np.argsort(orders, axis=2)
-    there = rank[:, :, None, :] < np.arange(1, players)[:, None]  # pairs × 2 × (P − 1) × P: the first 1 … P − 1
-    ends = np.stack([np.zeros(players, bool), np.ones(players, bool)])
-    found = np.asarray(worth(np.concatenate([ends, there.reshape(-1, players)])), np.float64)
-    nobody, everyone = float(found[0]), float(found[1])
-    path = np.empty((pairs, 2, players + 1))
-    path[:, :, 0], path[:, :, -1] = nobody, everyone
-    path[:, :, 1:-1] = found[2:].reshape(pairs, 2, players - 1)
-    marginal = np.take_along_axis(np.diff(path, axis=2), rank, axis=2)  # each player's own
-    by_pair = marginal.mean(1)
+    there = rank[:, :, None, :] < np.arange(players + 1)[:, None]  # pairs × 2 × (P + 1) × P: the first 0 … P
+    asked, first, place = np.unique(
+        np.packbits(there, axis=-1).reshape(there[..., 0].size, -1), axis=0, return_index=True, return_inverse=True
+    )
+    known = np.searchsorted(np.sort(first), np.arange(1, len(orders) + 1) * 2 * (players + 1))  # after each pair
+    pairs = max(FEWEST_PAIRS, int((known <= evaluations).sum()))
+    used = np.sort(first)[: known[pairs - 1]]
+    found = np.empty(len(asked))
+    found[place.ravel()[used]] = worth(there.reshape(-1, players)[used])
+    path = found[place.ravel().reshape(there.shape[:3])[:pairs]]
+    by_pair = np.take_along_axis(np.diff(path, axis=2), rank[:pairs], axis=2).mean(1)  # each player's own
     return ShapleyValues(
         values=by_pair.mean(0),
         errors=by_pair.std(0, ddof=1) / np.sqrt(pairs),
-        everyone=everyone,
-        nobody=nobody,
-        evaluations=len(found),
+        everyone=float(path[0, 0, -1]),
+        nobody=float(path[0, 0, 0]),
+        evaluations=len(used),
     )
+
+
+def latin_square(size: int, generator: np.random.Generator) -> NDArray[np.int64]:
+    """Permutations, one a row, in which every player stands once at every place: a cyclic square with all shuffled."""
+    cyclic = (np.arange(size)[:, None] + np.arange(size)) % size
+    return generator.permutation(size)[cyclic][generator.permutation(size)][:, generator.permutation(size)]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
-from basestone.core.registry import PositiveInt, Section, Strict
+from basestone.core.registry import NaturalInt, PositiveInt, Section, Strict
 from basestone.measures.explanation.methods import EXPLAINERS
 
 if TYPE_CHECKING:
@@ -42,5 +42,8 @@ class Explain(Strict):
     grid: PositiveInt = Field(default=8, description="Patches a side of an image, at most its pixels.")
     randomisations: AtLeastTwo = Field(default=5, description="Models with random weights that are explained too.")
     top: Annotated[float, Field(gt=0, lt=1)] = Field(default=0.2, description="Share of players taken out as causes.")
+    shortcuts: NaturalInt = Field(
+        default=0, description="Training images that are searched for a small part that decides alone; 0: none."
+    )
     shapley: Shapley = Shapley()
     rules: Rules = Rules()
