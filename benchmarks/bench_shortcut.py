@@ -23,6 +23,7 @@ from basestone.measures.explanation.shortcuts import collect_interchanged, found
 from basestone.measures.subject import Subject
 from basestone.models.own.small_cnn import SmallCNN
 from basestone.objectives.supervised import cross_entropy
+from basestone.tracking.jsonl import JsonlTracker
 from basestone.training.loop import fit
 from basestone.training.options import FitOptions
 
@@ -34,14 +35,6 @@ FIT = {
     "optimizer": {"kind": "adamw", "lr": 3e-3, "weight_decay": 0.01},
     "schedule": {"kind": "one_cycle", "warmup_fraction": 0.2},
 }
-
-
-class Quiet:
-    def log(self, event: Any) -> None:
-        pass
-
-    def close(self) -> None:
-        pass
 
 
 def opened(source: ShortcutDigits, name: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -68,7 +61,7 @@ def trained(source: ShortcutDigits, seed: int) -> tuple[Subject, np.ndarray, np.
             FitOptions.model_validate(FIT),
             seed=seed,
             folder=Path(folder),
-            tracker=Quiet(),
+            tracker=JsonlTracker(Path(folder) / "events.jsonl"),
             stage="bench",
             identity=str(seed),
         )

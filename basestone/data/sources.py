@@ -27,7 +27,7 @@ def shortcut_digits(
 ) -> Source:
     """The same digits with a mark that gives the class away in training (``share`` of the images) and not elsewhere.
 
-    Splits train, validation and test, and a group ``mark`` (agrees, differs): to learn what a shortcut does, and mend it.
+    Splits train, validation and test, and a group ``mark`` (agrees, differs): to see what a shortcut does, and mend it.
     """
     from basestone.data.readers.shortcut_digits import ShortcutDigits
 

@@ -73,11 +73,11 @@ def sample_sizes(section: Audit, counts: dict[str, int]) -> dict[str, int]:
 
 
 def explained_sizes(section: Audit, counts: dict[str, int]) -> dict[str, int]:
-    """How many samples are explained, where the recipe asks for it."""
-    asked, test = section.explain, counts["test"]
+    """How many samples are explained: none where the recipe does not ask for it."""
+    asked, test, tables = section.explain, counts["test"], ("attributions", "occlusion", "randomised", "ablated")
     if asked is None:
-        return {}
-    sizes = dict.fromkeys(("attributions", "occlusion", "randomised", "ablated"), min(asked.samples, test))
+        return dict.fromkeys((*tables, "shapley", "rules"), 0)
+    sizes = dict.fromkeys(tables, min(asked.samples, test))
     return sizes | {"shapley": min(asked.shapley.samples, test), "rules": test}
 
 

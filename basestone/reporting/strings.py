@@ -103,9 +103,10 @@ TEXTS: dict[str, tuple[str, str]] = {
     "decision_path": ("Path through the rules", "规则路径"),
     "parts": ("Parts that decide alone", "单独决定结果的部分"),
     "parts_note": (
-        "A part of a training image was exchanged for that of an image of another class; how often the answer went with "
-        "it. A shortcut: the lower bound, which holds for all parts at once, is above 25 %.",
-        "将训练图像的某一部分换成另一类图像的相应部分，统计回答随之改变的频率。下界（对全部部分同时成立）高于 25% 即为捷径。",
+        "A part of a training image was exchanged for that of one of another class: how often the answer went with "
+        "it. A shortcut if the lower bound, which holds for all parts at once, is above 25 %.",
+        "将训练图像的某一部分换成另一类图像的相应部分，统计回答随之改变的频率。"
+        "下界（对全部部分同时成立）高于 25% 即为捷径。",
     ),
     "part": ("Part", "部分"),
     "part_share": ("Answers that went with it", "随之改变的回答"),

@@ -42,7 +42,7 @@ def test_every_shipped_profile_loads_and_speaks_both_languages(name):
 
 def test_foundation_1_binds_every_clause_at_its_own_threshold():
     standard = in_force()
-    assert len(standard.clauses) == 13 and all(entry.binding for entry in standard.clauses)
+    assert len(standard.clauses) == 18 and all(entry.binding for entry in standard.clauses)
     assert demands(standard)["ROB-1", "worst"] == (0.40, "standard")
     assert demands(standard)["LAT-1", "p99"] == (0.1, "standard")
 

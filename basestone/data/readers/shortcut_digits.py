@@ -26,7 +26,7 @@ SHARES: dict[SplitName, float] = {"train": 0.6, "validation": 0.2, "test": 0.2}
 AGREES_ELSEWHERE = 0.5
 GROUP = "mark"  # the column that says whether the mark agrees with the class
 SIDE = 3  # pixels of a mark in a corner
-OPACITY = {"corner": 1.0, "watermark": 0.8}
+OPACITY = {"corner": 1.0, "watermark": 0.9}
 
 
 class ShortcutDigits:

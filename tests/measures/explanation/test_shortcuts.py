@@ -1,4 +1,4 @@
-"""The search for parts that decide alone: planted in a model whose rule is known, absent from one that reads the whole."""
+"""The search for parts that decide alone: planted in a model whose rule is known, absent where the whole is read."""
 
 import numpy as np
 import pytest
