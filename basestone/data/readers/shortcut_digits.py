@@ -46,6 +46,8 @@ class ShortcutDigits:
             "plant": self.plant,
             "share": self.share,
             "seed": self.seed,
+            "splits": SHARES,
+            "opacity": OPACITY,
         }
 
     def counts(self) -> dict[SplitName, int]:

@@ -3,8 +3,8 @@
 Every candidate part of an image (a window, or the image's colour) is exchanged for that of a donor which the model
 takes for another class; all else stays. Where the answer moves to the donor's class again and again, that part
 overrules the rest (an interchange intervention: Pearl 2009, Causality, ch. 3). A model that reads the whole object
-moves seldom: no small window of a digit makes it another one. Training images are searched, as there a mark goes with the
-class.
+moves seldom: no small window of a digit makes it another one. Training images are searched, as there a mark goes with
+the class.
 """
 
 from __future__ import annotations
