@@ -10,8 +10,8 @@ from basestone.core.errors import ArtifactError
 from basestone.core.evidence import Records, read_records
 from basestone.lifecycle.collect import Collector, Fact, Session
 from basestone.lifecycle.detections import detected_corrupted, detected_test, detected_train, replayed_boxes
-from basestone.lifecycle.quantities import quantities_test, quantities_train, replayed_quantities
 from basestone.lifecycle.explanations import EXPLANATIONS
+from basestone.lifecycle.quantities import quantities_test, quantities_train, replayed_quantities
 from basestone.lifecycle.restore import corruptions
 from basestone.lifecycle.transcripts import replayed_frames, transcripts_test
 
