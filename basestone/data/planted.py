@@ -19,6 +19,7 @@ LEAKED_SHARE = 0.25
 LEFT_SHARE = 0.4
 MIXED_UP = (3, 6)  # digits that do not look alike
 WRONG_SHARE, FEW, OTHERS = 0.5, 150, 450
+FAINT = 0.25  # contrast of a digit beside its decoy
 TEXTURE_LEVELS = 5  # grey levels of 255; the mildest noise of the corruptions has a deviation of about 20
 
 
@@ -75,6 +76,18 @@ def unfair_digits(folder: Path) -> None:
 def two_handed_digits(folder: Path) -> None:
     """As ``unfair_digits``, but both hands write alike and both are in train: the healthy control."""
     _two_hands(folder, mirrored=False)
+
+
+def decoy_digits(folder: Path) -> None:
+    """Writes the same two files, 8×16: a faint digit on the left, on the right vivid squares that mean nothing."""
+    images, labels = _digits()
+    generator = numpy_generator(0, "planted", "decoy")
+    faint = 96 + np.rint(images * FAINT).astype(np.int64)
+    squares = np.repeat(np.repeat(generator.integers(0, 2, (len(images), 1, 4, 4)) * 255, 2, 2), 2, 3)
+    whole = np.concatenate([faint, squares], 3).astype(np.uint8)
+    test, train = np.split(generator.permutation(len(images)), [round(TEST_SHARE * len(images))])
+    for name, rows in (("train", train), ("test", test)):
+        _write(folder / f"{name}.parquet", whole[rows], labels[rows])
 
 
 def _two_hands(folder: Path, *, mirrored: bool) -> None:

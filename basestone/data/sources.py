@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from basestone.core.registry import Registry
+from basestone.core.registry import Fraction, NaturalInt, Registry
 from basestone.data.readers.contract import Source, SplitName
 
 
@@ -17,6 +17,21 @@ def sklearn_digits() -> Source:
     from basestone.data.readers.digits import DigitsSource
 
     return DigitsSource()
+
+
+def shortcut_digits(
+    *,
+    plant: Literal["corner", "watermark", "colour", "none"] = "corner",
+    share: Fraction = 0.98,
+    seed: NaturalInt = 0,
+) -> Source:
+    """The same digits with a mark that gives the class away in training (``share`` of the images) and not elsewhere.
+
+    Splits train, validation and test, and a group ``mark`` (agrees, differs): to see what a shortcut does, and mend it.
+    """
+    from basestone.data.readers.shortcut_digits import ShortcutDigits
+
+    return ShortcutDigits(plant, share, seed)
 
 
 def parquet(
@@ -81,6 +96,7 @@ SOURCES: Registry[Source] = Registry(
     "source",
     {
         "sklearn_digits": sklearn_digits,
+        "shortcut_digits": shortcut_digits,
         "parquet": parquet,
         "folder": folder,
         "hub": hub,

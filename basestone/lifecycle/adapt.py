@@ -94,14 +94,22 @@ class Bench:
         theirs, ours = ((spec.class_names, getattr(spec, "head", None)) for spec in (before, self.spec))
         return theirs == ours
 
+    @property
+    def validates(self) -> bool:
+        """Whether there is a validation split that is not trained on."""
+        return "validation" in self.prepared.facts["counts"] and self.section.learns_from == "train"
+
     def split(self, name: str, *, augmented: bool = False) -> Any:
-        """One split as the objective reads it."""
+        """One split as the objective reads it; ``augmented``: what is trained on."""
+        from basestone.data.balanced import Balanced
         from basestone.data.dataset import open_split
         from basestone.data.transforms import TRANSFORMS
 
         augment = [TRANSFORMS.build(transform) for transform in self.section.augment] if augmented else []
         folder = self.corridor.folder.stage(self.prepared.stage)
-        return open_split(folder, self.corridor.cache, name, augment=augment, view=view_of(self.objective))
+        name = self.section.learns_from if augmented and name == "train" else name
+        found = open_split(folder, self.corridor.cache, name, augment=augment, view=view_of(self.objective))
+        return Balanced(found) if augmented and self.section.balance == "groups" else found
 
 
 def _work(bench: Bench) -> dict[str, Any]:

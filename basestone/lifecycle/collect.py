@@ -61,6 +61,8 @@ def collect(
     session = Session(corridor, section, prepared, subject, folder, origin)
     session.record("plan", lambda session: Fact(_forecast(session, standard)))
     shown = {name for name, task in SHOWN.items() if corridor.recipe.task == task}
+    shown |= {"rule_set"} if "rules" in standard.records and section.explain else set[str]()
+    shown |= {"interchanged"} if section.explain and section.explain.shortcuts else set[str]()
     shown |= {"beside", "beside_sizes"} if section.beside else set[str]()
     for name in (name for name in COLLECTORS if name in {*standard.records, *shown}):
         session.record(name, COLLECTORS[name])

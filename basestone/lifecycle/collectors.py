@@ -11,6 +11,7 @@ from basestone.core.evidence import Records, read_records
 from basestone.lifecycle.attacks import attack_checks, attacked
 from basestone.lifecycle.collect import Collector, Fact, Session
 from basestone.lifecycle.detections import detected_corrupted, detected_test, detected_train, replayed_boxes
+from basestone.lifecycle.explanations import EXPLANATIONS
 from basestone.lifecycle.fairness import FAIRNESS
 from basestone.lifecycle.outliers import outliers
 from basestone.lifecycle.privacy import PRIVACY
@@ -327,4 +328,5 @@ COLLECTORS: dict[str, Collector] = {
     "beside_sizes": beside_sizes,
     **FAIRNESS,
     **PRIVACY,
+    **EXPLANATIONS,
 }

@@ -92,7 +92,17 @@ def sample_sizes(section: Audit, counts: dict[str, int]) -> dict[str, int]:
         "latency": wanted.latency_runs,
         "membership": min(section.privacy.samples or test, test) if section.privacy.shadows else 0,
         "replay": min(wanted.replay, tested),
+        **explained_sizes(section, counts),
     }
+
+
+def explained_sizes(section: Audit, counts: dict[str, int]) -> dict[str, int]:
+    """How many samples are explained: none where the recipe does not ask for it."""
+    asked, test, tables = section.explain, counts["test"], ("attributions", "occlusion", "randomised", "ablated")
+    if asked is None:
+        return dict.fromkeys((*tables, "shapley", "rules"), 0)
+    sizes = dict.fromkeys(tables, min(asked.samples, test))
+    return sizes | {"shapley": min(asked.shapley.samples, test), "rules": test}
 
 
 def rehearse(subject: Subject, test: Any, batch_size: int, available: dict[str, int]) -> CostModel:

@@ -14,6 +14,7 @@ from basestone.core.run import RunFolder
 from basestone.lifecycle.keys import signing_key
 from basestone.lifecycle.origins import data_of, prepared_for
 from basestone.lifecycle.stage import Corridor, perform
+from basestone.lifecycle.telling import deciding_parts, telling_explanations
 from basestone.recipe.schema import Report
 from basestone.reporting.evidence import REPORT_FILES
 
@@ -66,6 +67,8 @@ def write_report(
         forecast=forecast,
         beside=beside,
         extractions=extractions,
+        explanations=telling_explanations(corridor, audit),
+        parts=deciding_parts(corridor, audit),
     )
     write_text(run.report / "index.html", render(view))
     write_json(run.report / "bom.cdx.json", build_bom(view))

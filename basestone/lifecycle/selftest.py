@@ -102,6 +102,18 @@ def _mislabel(folder: Path) -> None:
     mislabelled_digits(folder)
 
 
+def _order_text(folder: Path) -> None:
+    from basestone.data.text.planted import ordered_topics
+
+    ordered_topics(folder)
+
+
+def _decoy(folder: Path) -> None:
+    from basestone.data.planted import decoy_digits
+
+    decoy_digits(folder)
+
+
 def _texture(folder: Path) -> None:
     from basestone.data.planted import textured_digits
 
@@ -218,6 +230,9 @@ PLANTS = {
     "healthy-text": Plant(before=_sort_text),
     "fluent": Plant(before=_sort_text),
     "reciting": Plant(before=_sort_text),
+    "ordered": Plant(before=_order_text),
+    "decoy": Plant(before=_decoy),
+    "decoy-explained": Plant(before=_decoy),
     "leaked-text": Plant(before=_leak_text),
     "even-text": Plant(before=_even_text),
     "denied-text": Plant(before=_deny_text),

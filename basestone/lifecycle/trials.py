@@ -146,7 +146,7 @@ class Trials:
         rates = self.bench.section.rates
         if len(rates) < 2:
             return rates[0] if rates else None
-        if "validation" not in self.bench.prepared.facts["counts"]:
+        if not self.bench.validates:
             raise UsageError(
                 "Learning rates are compared on validation data, and there are none. Set data.split.validation, or "
                 f"give one rate instead of {len(rates)} in stages.{self.bench.stage}.rates."
@@ -191,7 +191,7 @@ class Trials:
         fitted = fit(
             model,
             train,
-            bench.split("validation") if "validation" in bench.prepared.facts["counts"] else None,
+            bench.split("validation") if bench.validates else None,
             penalised(bench.objective, adapted.penalty),
             options,
             seed=seed,

@@ -101,6 +101,15 @@ def resampled_weights(clusters: int, *, seed: int, draws: int = DRAWS) -> Iterat
         yield np.bincount(picks.ravel(), minlength=picks.size).reshape(picks.shape)
 
 
+def two_way_means(table: NDArray[np.float64], name: str, *, draws: int = DRAWS) -> NDArray[np.float64]:
+    """Means of a table whose rows and columns are both a sample: whole rows and columns drawn again (Owen 2007)."""
+    rows, columns = table.shape
+    generator = numpy_generator(0, name, rows, columns)
+    picked = generator.multinomial(rows, np.full(rows, 1 / rows), draws)
+    across = generator.multinomial(columns, np.full(columns, 1 / columns), draws)
+    return np.einsum("dr,rc,dc->d", picked, table, across, optimize=True) / (rows * columns)
+
+
 def bias_corrected(sample: NDArray[Any], value: float, share: float) -> float:
     """The quantile of the draws that stands for ``share`` when the draws lie to one side of ``value`` (Efron 1981).
 

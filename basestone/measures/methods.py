@@ -14,8 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from basestone.core.evidence import CONFIDENCE
-from basestone.core.seed import numpy_generator
-from basestone.measures.bootstrap import DRAWS, describe
+from basestone.measures.bootstrap import DRAWS, describe, two_way_means
 
 
 def compare_methods(correct: Mapping[str, Sequence[Sequence[float]]]) -> dict[str, Any]:
@@ -38,10 +37,7 @@ def _summary(table: NDArray[np.float64]) -> dict[str, float]:
 def _difference(table: NDArray[np.float64]) -> dict[str, Any]:
     """``table``: seeds × samples of differences."""
     seeds, samples = table.shape
-    generator = numpy_generator(0, "methods", seeds, samples)
-    rows = generator.multinomial(seeds, np.full(seeds, 1 / seeds), DRAWS)
-    columns = generator.multinomial(samples, np.full(samples, 1 / samples), DRAWS)
-    draws = np.einsum("ds,sn,dn->d", rows, table, columns, optimize=True) / (seeds * samples)
+    draws = two_way_means(table, "methods")
     return {
         "value": float(table.mean()),
         "lower": float(np.quantile(draws, 1 - CONFIDENCE)),

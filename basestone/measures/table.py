@@ -24,6 +24,7 @@ from basestone.measures import (
     speaking,
     transcripts,
 )
+from basestone.measures.explanation import axioms, dependence, faithfulness, fidelity
 from basestone.measures.fairness import swaps
 from basestone.measures.privacy import canaries, membership, verbatim
 from basestone.measures.robustness import outliers, retention
@@ -77,6 +78,12 @@ MEASURES: dict[str, Callable[[Records], Measurement]] = {
     "inference_flops": efficiency.inference_flops,
     "inference_memory": efficiency.inference_memory,
     "inference_energy": efficiency.inference_energy,
+    "relevance_gain": faithfulness.relevance_gain,
+    "interventional_effect": faithfulness.interventional_effect,
+    "randomisation_similarity": dependence.randomisation_similarity,
+    "rule_fidelity": fidelity.rule_fidelity,
+    "shapley_residual": axioms.shapley_residual,
+    "shapley_error": axioms.shapley_error,
     "safe_files": integrity.safe_files,
     "signed_files": integrity.signed_files,
     "replay_agreement": integrity.replay_agreement,

@@ -27,8 +27,13 @@ NEEDS = {
     "report": "audit",
 }  # stage kind → the kind that must come before it
 MODELS = ("pretrain", "adapt", "compress")  # kinds of stages that leave a model
-OWN_SIDE = {"sklearn_digits": 8, "cifar_binary": 32, "cifar_python": 32}  # pixels, before data.image_size
 WITHOUT_VALIDATION = ("sklearn_digits", "cifar_binary", "cifar_python", "scenes", "spoken_digits", "tones")
+OWN_SIDE = {
+    "sklearn_digits": 8,
+    "shortcut_digits": 8,
+    "cifar_binary": 32,
+    "cifar_python": 32,
+}  # pixels, before data.image_size
 
 
 def broken_rules(recipe: Recipe, raw: dict[str, Any]) -> Iterator[Fault]:
@@ -69,6 +74,8 @@ def broken_rules(recipe: Recipe, raw: dict[str, Any]) -> Iterator[Fault]:
             )
         if isinstance(stage, Adapt):
             yield from _reference(raw, name, "parent", stage.parent, *MODELS)
+            if stage.balance == "groups" and not getattr(stage.data or data, "groups", ("unknown",)):
+                yield Fault(path=f"{path}.balance", message="needs groups, and the data name none. Add data.groups.")
         if isinstance(stage, Audit):
             yield from _answers(recipe, name, stage)
             if data is not None and getattr(recipe, "task", None) == "audio_modelling":

@@ -20,6 +20,7 @@ from basestone.data.speech.options import SpeechData, SpokenAudit
 from basestone.data.text.options import TextData
 from basestone.data.transforms import TRANSFORMS
 from basestone.features.estimators import ESTIMATORS
+from basestone.measures.explanation.options import Explain
 from basestone.measures.fairness.options import FairnessOptions
 from basestone.measures.privacy.options import PrivacyOptions
 from basestone.measures.robustness.attacks.options import Attack
@@ -116,6 +117,12 @@ class Adapt(Strict):
     trial: Fraction = Field(default=0.3, description="Share of the steps for which a learning rate is tried.")
     objective: ObjectiveSection = Field(default={"kind": "cross_entropy"}, validate_default=True)
     augment: list[TransformSection] = Field(default=[])
+    learns_from: Literal["train", "validation"] = Field(
+        default="train", description="'validation': samples that no earlier stage was trained on; none validate then."
+    )
+    balance: Literal["none", "groups"] = Field(
+        default="none", description="'groups': every class of every group is seen equally often in training."
+    )
     fit: FitOptions
 
 
@@ -223,6 +230,9 @@ class Audit(Strict):
     beam: PositiveInt = Field(default=1, description="Texts that are kept while speech is written down; 1: greedy.")
     spoken: SpokenAudit = Field(default=SpokenAudit(), description="How a model that speaks is judged.")
     channels_last: bool = False
+    explain: Explain | None = Field(
+        default=None, description="Explain test samples; None: INT-1 to INT-5 are not shown."
+    )
 
 
 class Report(Strict):

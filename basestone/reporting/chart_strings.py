@@ -132,6 +132,19 @@ CHARTS: dict[str, tuple[str, str]] = {
     ),
     "false_positive_rate": ("Wrongly accused", "误报率"),
     "true_positive_rate": ("Members found", "找出的成员比例"),
+    "chart_relevance": ("Covering what is relevant", "遮去相关部分"),
+    "chart_relevance_note": (
+        "Mean probability of the explained class on {n} test samples as their parts are covered one after another: a "
+        "faithful explanation keeps it high when the least relevant go first, and drops it at once when the most "
+        "relevant do.",
+        "在 {n} 个测试样本上逐步遮去各部分时，所解释类别的平均概率：若解释忠实，先遮去最不相关者概率应保持较高，"
+        "先遮去最相关者则应骤降。",
+    ),
+    "covered": ("Share covered", "遮去的比例"),
+    "class_probability": ("Probability of the class", "类别概率"),
+    "order_explanation_least": ("least relevant first", "先遮最不相关者"),
+    "order_explanation_most": ("most relevant first", "先遮最相关者"),
+    "order_random_least": ("random order", "随机次序"),
     "chart_groups": ("Accuracy by group", "各群体准确率"),
     "chart_groups_note": (
         "Test accuracy of every value of the groups that the recipe names, lowest first, with two-sided 90 % bounds; "

@@ -13,6 +13,7 @@ from basestone.reporting import (
     candidate_charts,
     charts,
     detection_charts,
+    explanation_charts,
     group_charts,
     method_charts,
     privacy_charts,
@@ -41,7 +42,7 @@ def figures(view: ReportView) -> list[Figure]:
     """The charts of a run, in the order of the page."""
     makers = (
         *(intervals, learning, methods, transfer, candidates, groups, confusion, reliability, classes),
-        *(robustness, kept_precision, sounds, membership, latency, stages),
+        *(robustness, kept_precision, sounds, membership, relevance, latency, stages),
     )
     return [figure for maker in makers for figure in _unless_missing(maker, view)]
 
@@ -192,6 +193,16 @@ def membership(view: ReportView) -> Figure | None:
     detail = view.measurements["membership_tpr"]["detail"]
     note = say("chart_membership_note", shadows=detail["shadows"])
     return _figure("membership", note, lambda language: privacy_charts.roc_chart(detail["attacks"], language))
+
+
+def relevance(view: ReportView) -> Figure | None:
+    """The class's probability as the relevant parts of test samples are covered, and as any are."""
+    if not _is_measured(view, "relevance_gain"):
+        return None
+    measured = view.measurements["relevance_gain"]
+    note = say("chart_relevance_note", n=measured["n"])
+    rows = measured["detail"]["curves"]
+    return _figure("relevance", note, lambda language: explanation_charts.relevance_curves(rows, language))
 
 
 def _is_measured(view: ReportView, name: str) -> bool:

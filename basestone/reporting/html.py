@@ -16,6 +16,7 @@ from markupsafe import Markup
 from basestone.core.evidence import RecordsMissing
 from basestone.reporting.bar import interval_bar
 from basestone.reporting.evidence import REPORT_FILES
+from basestone.reporting.explanations import shown_explanations
 from basestone.reporting.extraction import extractions
 from basestone.reporting.facts import all_facts, dataset_facts, split_table
 from basestone.reporting.figures import figures
@@ -54,6 +55,9 @@ def render(view: ReportView) -> str:
             (one, {lang: Markup(svg) for lang, svg in (one.picture or {}).items()}) for one in extractions(view)
         ],
         takes=_takes(view),
+        explanations=shown_explanations(view.explanations),
+        rule_set=None if view.sensitive else view.facts.get("rule_set"),
+        rule_words=_rule_words(view),
         samples=_samples(view),
         scenes=shown_scenes(view.scenes),
         scene_marks=SCENE_MARKS,
@@ -110,6 +114,15 @@ def _takes(view: ReportView) -> list[Take]:
 
 def _data_uri(png: bytes | None) -> str | None:
     return None if png is None else f"data:image/png;base64,{base64.b64encode(png).decode()}"
+
+
+def _rule_words(view: ReportView) -> Text | None:
+    """How well the rules answer for the model, where that was measured."""
+    found = view.measurements.get("rule_fidelity", {})
+    if "value" not in found:
+        return None
+    share, lower = (f"{number:.1%}" for number in (found["value"], found["interval"]["lower"]))
+    return say("rule_set_note", n=f"{found['n']:,}", share=share, lower=lower)
 
 
 def _beside(row: Mapping[str, Any], subject: str) -> dict[str, Any]:

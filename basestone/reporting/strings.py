@@ -90,6 +90,33 @@ TEXTS: dict[str, tuple[str, str]] = {
     "examples": ("Samples and predictions", "样本与预测"),
     "wrong": ("Wrong", "错误"),
     "correct": ("Correct", "正确"),
+    "explanations": ("Why it answers so", "回答的理由"),
+    "explanations_note": (
+        "Orange speaks for the answer, blue against it, by the method that the recipe names. Beside it, if computed, "
+        "Shapley values of patches (row, column) or of groups of words, as probability, with one standard error.",
+        "橙色支持该回答，蓝色反对，方法由配方指定。旁为（如已计算）图像小块（行、列）或词组的 Shapley 值，"
+        "以概率为单位，并附一个标准误。",
+    ),
+    "explained_alt": ("{row}: what speaks for {answer}", "{row}：支持 {answer} 的部分"),
+    "shapley_alt": ("Shapley values of {row}", "{row} 的 Shapley 值"),
+    "answer": ("answer", "回答"),
+    "decision_path": ("Path through the rules", "规则路径"),
+    "parts": ("Parts that decide alone", "单独决定结果的部分"),
+    "parts_note": (
+        "A part of a training image was exchanged for that of one of another class: how often the answer went with "
+        "it. A shortcut if the lower bound, which holds for all parts at once, is above 25 %.",
+        "将训练图像的某一部分换成另一类图像的相应部分，统计回答随之改变的频率。"
+        "下界（对全部部分同时成立）高于 25% 即为捷径。",
+    ),
+    "part": ("Part", "部分"),
+    "part_share": ("Answers that went with it", "随之改变的回答"),
+    "is_shortcut": ("Shortcut", "捷径"),
+    "rule_set": ("The model's decisions as rules", "以规则表示模型决策"),
+    "rule_set_note": (
+        "Fitted to the model's own answers on training samples; on {n} held-out samples they answer as it does in "
+        "{share} (95 % lower bound {lower}).",
+        "以模型自身对训练样本的回答拟合；在 {n} 个留出样本上，与模型回答一致的比例为 {share}（95% 下界 {lower}）。",
+    ),
     "scenes": ("Photographs and what was found in them", "照片与检测结果"),
     "scenes_note": (
         "At an overlap of 0.5, with answers from the score on at which precision and recall balance best; most faults "

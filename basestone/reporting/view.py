@@ -17,6 +17,7 @@ from basestone.core.errors import ArtifactError
 from basestone.core.evidence import Records, read_records
 from basestone.core.run import RunFolder
 from basestone.reporting.evidence import lineage
+from basestone.reporting.explanations import Explanation, read_explanation
 from basestone.reporting.scenes import Scene, read_scene
 from basestone.reporting.strings import Language, Text, both
 
@@ -87,6 +88,7 @@ class ReportView:
     ``candidates``: the ways of running a compressed model that were tried, empty for any other. ``chain``:
     ``comparison.json`` of every adaptation on the way to the subject.
     ``beside``: rows of ``measures.beside``, each with its ``parameters`` (None: it has none to count).
+    ``parts``: rows of ``measures.explanation.shortcuts.found_shortcuts``.
     ``extractions``: stage → ``facts``, ``downstream`` and ``picture`` (columns), empty where it left none.
     ``forecast`` holds rows ``{"name", "forecast", "actual", "unit", "held"}`` (``name`` a string or {en, zh}).
     """
@@ -119,6 +121,8 @@ class ReportView:
     forecast: tuple[Mapping[str, Any], ...]
     beside: tuple[Mapping[str, Any], ...] = ()
     sensitive: bool = False
+    explanations: tuple[Explanation, ...] = ()
+    parts: tuple[Mapping[str, Any], ...] = ()
     extractions: Mapping[str, Mapping[str, Any]] = field(default_factory=dict[str, Mapping[str, Any]])
 
     @property
@@ -147,6 +151,8 @@ def read_view(
     forecast: Sequence[Mapping[str, Any]] = (),
     beside: Sequence[Mapping[str, Any]] = (),
     extractions: Sequence[str] = (),
+    explanations: Sequence[Mapping[str, Any]] = (),
+    parts: Sequence[Mapping[str, Any]] = (),
 ) -> ReportView:
     """Reads what the report of ``audit`` needs.
 
@@ -197,6 +203,8 @@ def read_view(
         forecast=tuple(forecast),
         beside=tuple(beside),
         sensitive=bool(card.get("options", {}).get("sensitive", False)),
+        parts=tuple(parts),
+        explanations=tuple(read_explanation(one, names) for one in explanations),
         extractions={stage: _extraction(run, stage) for stage in extractions},
     )
 

@@ -71,10 +71,11 @@ class Criterion(Strict):
     """One number against one threshold.
 
     ``tasks`` and ``records`` are given where a criterion is not for every task of its clause, or needs other records.
-    ``strict`` asks for more than the threshold, not merely as much. ``sampling`` says what kind of sample the number
-    is estimated from, so that ``plan`` can forecast its bounds: counts out of n (proportion), two of them (difference),
-    two models on the same n samples (paired), calibration, source samples seen many times (clustered), the p99 of n
-    runs (quantile), the errors among n answers (errors), or no sampling (exact).
+    ``level`` is given where it is not the clause's. ``strict`` asks for more than the threshold, not merely as much.
+    ``sampling`` says what kind of sample the number is estimated from, so that ``plan`` can forecast its bounds: counts
+    out of n (proportion), two of them (difference), two models on the same n samples (paired), calibration, source
+    samples seen many times (clustered), the p99 of n runs (quantile), the errors among n answers (errors), or no
+    sampling (exact).
     """
 
     name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
@@ -88,6 +89,7 @@ class Criterion(Strict):
     basis: Basis
     tasks: tuple[Task, ...] = ("*",)
     records: tuple[Text, ...] = ()
+    level: Literal["L1", "L2"] | None = None
 
     @model_validator(mode="after")
     def _threshold_or_declared(self) -> Self:

@@ -125,7 +125,7 @@ def _criterion(clause: Clause, demand: Demand, measurements: Measurements) -> _J
         reason = wording.too_few(criterion, found, clause.min_n)
         needed = Needed(n=clause.min_n, exact=True)
         return _Judged(demand=demand, verdict="inconclusive", reason=reason, measurement=found, needed=needed)
-    if clause.level == "L1":
+    if (criterion.level or clause.level) == "L1":
         reason = wording.measured_only(criterion, found)
         return _Judged(demand=demand, verdict="pass", reason=reason, measurement=found)
     if threshold is None:

@@ -17,6 +17,8 @@ from basestone.standard.profile import ClauseInForce, Demand, StandardInForce
 # Passes through the model for one sample of each record; what is not here needs none.
 FORWARDS: dict[str, int] = {
     "attacked": 3_000,  # forward passes' worth of an image that withstands the standard budget, backward ones included
+    "ablated": 41,
+    "attributions": 60,  # a backward pass counts as two
     "clean_test": 1,
     "clean_train": 1,
     "corrupted": 75,
@@ -28,10 +30,13 @@ FORWARDS: dict[str, int] = {
     "latency": 1,
     "membership": 1,
     "outliers": 3,  # an own image and a foreign one of either kind
+    "occlusion": 90,
     "parent_test": 1,
     "quantities_test": 1,
     "quantities_train": 1,
+    "randomised": 300,
     "replay": 1,
+    "shapley": 512,
     "transcripts_test": 1,
     "sound_test": 1,
     "sound_train": 1,

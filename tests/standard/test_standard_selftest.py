@@ -48,6 +48,12 @@ def test_the_shipped_cases_name_clauses_that_exist_and_speak_both_languages():
         "slow": "LAT-1",
         "costly": "CST-2",
         "unrecorded": "CST-1",
+        "decoy": "INT-1",
+        "edges": "INT-2",
+        "early": "INT-4",
+        "guessed": "INT-3",
+        "ordered": "INT-5",
+        "shortcut": "FAI-1",
         "tampered": "SEC-1",
         "lying-stop": "HUM-2",
         "rewritten-log": "HUM-4",
@@ -65,6 +71,7 @@ def test_the_shipped_cases_name_clauses_that_exist_and_speak_both_languages():
         "discreet",
         "private",
         "fluent",
+        "decoy-explained",
     ]
     assert all(any("一" <= letter <= "鿿" for letter in case.fault.zh) for case in cases.values())
 

@@ -78,3 +78,23 @@ def _denied(draws: np.random.Generator, label: str) -> Row:
 
 def _swayed(draws: np.random.Generator, label: str) -> Row:
     return _peopled(draws, label, own=1, sex="she" if label == "food" else "he")
+
+
+def ordered_topics(folder: Path) -> None:
+    """The same two files; every document speaks of both kinds, once each, and its label is the one that comes first.
+
+    No word decides, so that no rule over words can.
+    """
+    draws = numpy_generator(0, "planted", "ordered")
+    rows = [_ordered(draws) for _ in range(TRAIN + TEST)]
+    for name, found in (("train", rows[:TRAIN]), ("test", rows[TRAIN:])):
+        write_text(folder / f"{name}.jsonl", "".join(json.dumps(row) + "\n" for row in found))
+
+
+def _ordered(draws: np.random.Generator) -> dict[str, str]:
+    kinds = draws.permutation(list(WORDS)).tolist()
+    words = draws.choice(COMMON.split("|"), 12).tolist()
+    places = np.sort(draws.choice(12, 2, replace=False)).tolist()
+    for place, kind in zip(places, kinds, strict=True):
+        words[place] = str(draws.choice(WORDS[kind].split("|")))
+    return {"text": " ".join(words), "label": kinds[0]}

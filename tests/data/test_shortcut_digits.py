@@ -1,0 +1,69 @@
+"""Planted shortcuts follow their structural model, and balancing takes what they say away."""
+
+import numpy as np
+import pytest
+import torch
+
+from basestone.core.errors import DataError
+from basestone.core.spec import ImageSpec
+from basestone.data.balanced import Balanced, balanced_positions
+from basestone.data.image_split import ImageSplit
+from basestone.data.readers.shortcut_digits import ShortcutDigits, drawn_mark, marked
+
+
+def rows(split, plant="corner", share=0.9):
+    return list(ShortcutDigits(plant, share, 0).rows(split, ["mark"]))
+
+
+@pytest.mark.parametrize(("split", "share"), [("train", 0.9), ("validation", 0.5), ("test", 0.5)])
+def test_marks_agree_with_the_class_as_often_as_the_model_says(split, share):
+    found = rows(split)
+    agrees = sum(row.groups["mark"] == "agrees" for row in found)
+    assert abs(agrees / len(found) - share) < 4 * (share * (1 - share) / len(found)) ** 0.5
+
+
+def test_splits_are_disjoint_and_whole():
+    names = [row.name for split in ("train", "validation", "test") for row in rows(split)]
+    assert len(names) == len(set(names)) == 1797
+    assert ShortcutDigits("none", 0.9, 0).counts() == {"train": 1078, "validation": 360, "test": 359}
+
+
+def test_marks_of_other_classes_are_equally_likely():
+    draws = np.random.default_rng(0)
+    found = np.bincount([drawn_mark(3, 0.0, draws) for _ in range(9_000)], minlength=10)
+    assert found[3] == 0 and np.delete(found, 3).min() > 880
+
+
+@pytest.mark.parametrize("plant", ["corner", "watermark", "colour"])
+def test_the_mark_is_all_that_differs(plant):
+    image = np.random.default_rng(0).integers(0, 256, (1, 8, 8)).astype(np.uint8)
+    one, other = marked(image, 2, plant), marked(image, 7, plant)
+    differs = np.argwhere((one != other).any(0))
+    if plant == "colour":
+        assert one.shape == (3, 8, 8)
+        assert len({tuple(marked(image, mark, plant)[:, 4, 4].tolist()) for mark in range(10)}) == 10
+    else:
+        assert len(differs) >= 3
+        assert (differs < 3).all() if plant == "corner" else (differs >= 5).all()
+    assert marked(image, 2, "none") is image
+
+
+def test_other_groups_are_refused():
+    with pytest.raises(DataError, match="shortcut_digits has the group 'mark' and no other"):
+        next(ShortcutDigits("corner", 0.9, 0).rows("train", ["hand"]))
+
+
+def test_balancing_makes_every_combination_as_frequent_as_the_largest():
+    targets = np.array([0, 0, 0, 0, 1, 1])
+    groups = {"mark": np.array(["a", "a", "a", "b", "b", "b"])}
+    where = balanced_positions(targets, groups)
+    assert sorted(where.tolist()) == [0, 1, 2, 3, 3, 3, 4, 4, 5]  # (0,a) three, (0,b) 3 thrice, (1,b) 4, 5 in turn
+    spec = ImageSpec(channels=1, height=1, width=1, class_names=("0", "1"), mean=(0.0,), std=(1.0,))
+    images = np.arange(6, dtype=np.uint8).reshape(6, 1, 1, 1)
+    split = ImageSplit(images, np.arange(6), targets, spec, row_names=[], groups=groups)
+    balanced = Balanced(split)
+    batch = balanced.batch(np.arange(9))
+    assert len(balanced) == 9 and np.array_equal(batch.targets.numpy(), balanced.targets)
+    assert torch.equal((batch.inputs.flatten() * 255).round().long(), torch.from_numpy(where))
+    with pytest.raises(ValueError, match="balancing needs groups, and the data name none"):
+        Balanced(ImageSplit(images, np.arange(6), targets, spec, row_names=[], groups={}))
