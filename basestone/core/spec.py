@@ -131,7 +131,8 @@ class SpeechSpec:
         lists: dict[str, Any] = {
             name: tuple((column, tuple(held)) for column, held in value.get(name, ())) for name in columns
         }
-        return cls(**{**value, **lists, "class_names": tuple(value["class_names"])})
+        lists["class_names"] = tuple(value["class_names"])
+        return cls(**{**value, **lists})
 
 
 DataSpec = ImageSpec | TextSpec | SpeechSpec

@@ -70,7 +70,7 @@ def test_every_norm_has_clauses_and_speaks_both_languages():
 def test_a_row_says_what_is_asked():
     rows = {row["clause"]: row for row in clause_rows(load_clauses())}
     assert rows["GEN-1"]["limit"][:2] == ["≥ …", "> 0"] and rows["HUM-1"]["limit"] == ["≤ 0.5"]
-    assert rows["LAT-1"]["limit"] == ["≤ 0.1 s", "≤ 1"]
+    assert rows["LAT-1"]["limit"] == ["≤ 0.1 s", "≤ 1", "≤ 1"]
 
 
 def test_an_unknown_norm_is_told_with_the_nearest():

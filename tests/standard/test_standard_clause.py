@@ -25,12 +25,12 @@ BUILT = [
     "HUM-1",
     "HUM-2",
     "HUM-4",
-    "INT-6",
     "INT-1",
     "INT-2",
     "INT-3",
     "INT-4",
     "INT-5",
+    "INT-6",
     "LAT-1",
     "LAT-2",
     "PRV-1",
@@ -173,9 +173,9 @@ def test_only_the_gain_over_guessing_is_strict_and_only_the_duty_to_record_is_no
         ("GEN-1", "under_baseline"),
         ("GEN-1", "over_mean"),
         ("GEN-1", "under_histogram"),
-        ("PRV-2", "delta"),
         ("INT-1", "gain"),
         ("INT-4", "effect"),
+        ("PRV-2", "delta"),
     ]
     assert [key for key, criterion in criteria.items() if criterion.basis.kind == "normative"] == [
         ("CST-1", "complete")

@@ -66,12 +66,12 @@ def test_the_shipped_cases_name_clauses_that_exist_and_speak_both_languages():
         "seeded",
         "two-handed",
         "even-text",
-        "hardened",
-        "served",
         "discreet",
         "private",
         "fluent",
+        "hardened",
         "decoy-explained",
+        "served",
     ]
     assert all(any("一" <= letter <= "鿿" for letter in case.fault.zh) for case in cases.values())
 
