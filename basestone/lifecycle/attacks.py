@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from basestone.core.evidence import NotAsked, Records
-from basestone.lifecycle.collect import Fact, Session
+from basestone.lifecycle.collect import Collector, Fact, Session
+from basestone.lifecycle.outliers import outliers
 from basestone.measures.robustness.attacks import NOT_ASKED
 
 if TYPE_CHECKING:
@@ -53,3 +54,6 @@ def _asked(session: Session) -> Attack:
 def _chosen(session: Session, attack: Attack) -> NDArray[np.int64]:
     recorded = Records(session.folder).table("clean_test")["index"]
     return recorded[session.positions(len(recorded), attack.samples, "attacked")]
+
+
+ROBUSTNESS: dict[str, Collector] = {"attacked": attacked, "attack_checks": attack_checks, "outliers": outliers}

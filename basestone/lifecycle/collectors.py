@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING, Any, cast
 from basestone.core.artifact import read_json
 from basestone.core.errors import ArtifactError
 from basestone.core.evidence import Records, read_records
-from basestone.lifecycle.attacks import attack_checks, attacked
+from basestone.lifecycle.attacks import ROBUSTNESS
 from basestone.lifecycle.collect import Collector, Fact, Session
 from basestone.lifecycle.detections import detected_corrupted, detected_test, detected_train, replayed_boxes
 from basestone.lifecycle.explanations import EXPLANATIONS
 from basestone.lifecycle.fairness import FAIRNESS
-from basestone.lifecycle.outliers import outliers
 from basestone.lifecycle.privacy import PRIVACY
 from basestone.lifecycle.quantities import quantities_test, quantities_train, replayed_quantities
 from basestone.lifecycle.restore import corruptions
@@ -321,9 +320,7 @@ COLLECTORS: dict[str, Collector] = {
     "inference_cost": inference_cost,
     "corrupted": corrupted,
     "detected_corrupted": detected_corrupted,
-    "attacked": attacked,
-    "attack_checks": attack_checks,
-    "outliers": outliers,
+    **ROBUSTNESS,
     "beside": beside,
     "beside_sizes": beside_sizes,
     **FAIRNESS,
