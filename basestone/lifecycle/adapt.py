@@ -101,15 +101,13 @@ class Bench:
 
     def split(self, name: str, *, augmented: bool = False) -> Any:
         """One split as the objective reads it; ``augmented``: what is trained on."""
-        from basestone.data.balanced import Balanced
         from basestone.data.dataset import open_split
         from basestone.data.transforms import TRANSFORMS
 
         augment = [TRANSFORMS.build(transform) for transform in self.section.augment] if augmented else []
         folder = self.corridor.folder.stage(self.prepared.stage)
         name = self.section.learns_from if augmented and name == "train" else name
-        found = open_split(folder, self.corridor.cache, name, augment=augment, view=view_of(self.objective))
-        return Balanced(found) if augmented and self.section.balance == "groups" else found
+        return open_split(folder, self.corridor.cache, name, augment=augment, view=view_of(self.objective))
 
 
 def _work(bench: Bench) -> dict[str, Any]:

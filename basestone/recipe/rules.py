@@ -74,8 +74,6 @@ def broken_rules(recipe: Recipe, raw: dict[str, Any]) -> Iterator[Fault]:
             )
         if isinstance(stage, Adapt):
             yield from _reference(raw, name, "parent", stage.parent, *MODELS)
-            if stage.balance == "groups" and not getattr(stage.data or data, "groups", ("unknown",)):
-                yield Fault(path=f"{path}.balance", message="needs groups, and the data name none. Add data.groups.")
         if isinstance(stage, Audit):
             yield from _answers(recipe, name, stage)
             if data is not None and getattr(recipe, "task", None) == "audio_modelling":

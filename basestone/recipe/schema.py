@@ -120,9 +120,6 @@ class Adapt(Strict):
     learns_from: Literal["train", "validation"] = Field(
         default="train", description="'validation': samples that no earlier stage was trained on; none validate then."
     )
-    balance: Literal["none", "groups"] = Field(
-        default="none", description="'groups': every class of every group is seen equally often in training."
-    )
     fit: FitOptions
 
 

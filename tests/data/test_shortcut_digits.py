@@ -1,13 +1,9 @@
-"""Planted shortcuts follow their structural model, and balancing takes what they say away."""
+"""Planted shortcuts follow their structural model."""
 
 import numpy as np
 import pytest
-import torch
 
 from basestone.core.errors import DataError
-from basestone.core.spec import ImageSpec
-from basestone.data.balanced import Balanced, balanced_positions
-from basestone.data.image_split import ImageSplit
 from basestone.data.readers.shortcut_digits import ShortcutDigits, drawn_mark, marked
 
 
@@ -51,19 +47,3 @@ def test_the_mark_is_all_that_differs(plant):
 def test_other_groups_are_refused():
     with pytest.raises(DataError, match="shortcut_digits has the group 'mark' and no other"):
         next(ShortcutDigits("corner", 0.9, 0).rows("train", ["hand"]))
-
-
-def test_balancing_makes_every_combination_as_frequent_as_the_largest():
-    targets = np.array([0, 0, 0, 0, 1, 1])
-    groups = {"mark": np.array(["a", "a", "a", "b", "b", "b"])}
-    where = balanced_positions(targets, groups)
-    assert sorted(where.tolist()) == [0, 1, 2, 3, 3, 3, 4, 4, 5]  # (0,a) three, (0,b) 3 thrice, (1,b) 4, 5 in turn
-    spec = ImageSpec(channels=1, height=1, width=1, class_names=("0", "1"), mean=(0.0,), std=(1.0,))
-    images = np.arange(6, dtype=np.uint8).reshape(6, 1, 1, 1)
-    split = ImageSplit(images, np.arange(6), targets, spec, row_names=[], groups=groups)
-    balanced = Balanced(split)
-    batch = balanced.batch(np.arange(9))
-    assert len(balanced) == 9 and np.array_equal(batch.targets.numpy(), balanced.targets)
-    assert torch.equal((batch.inputs.flatten() * 255).round().long(), torch.from_numpy(where))
-    with pytest.raises(ValueError, match="balancing needs groups, and the data name none"):
-        Balanced(ImageSplit(images, np.arange(6), targets, spec, row_names=[], groups={}))

@@ -245,8 +245,10 @@ def test_the_shipped_examples() -> None:
         "spoken-strings",
         "tones",
     }
-    cifar10 = {f"cifar10-{name}" for name in ("94", "fast", "private", "resnet18", "resnet18-faithful", "small")}
+    cifar10 = {
+        f"cifar10-{name}" for name in ("94", "fast", "private", "resnet18", "resnet18-faithful", "robust", "small")
+    }
     voices = {"fsdd-tacotron", "spoken-tacotron", "spoken-voice"}
     boxes = {"bccd-fasterrcnn", "bccd-yolo", "scenes-yolo"}
-    digits = {"digits", "digits-chain", "digits-features", "digits-private", "digits-small"}
-    assert set(examples()) == digits | cifar10 | language | speech | voices | boxes
+    digits = {f"digits-{name}" for name in ("chain", "features", "private", "robust", "small")} | {"digits"}
+    assert set(examples()) == digits | cifar10 | language | speech | voices | boxes | {"shortcut-repair"}
