@@ -45,6 +45,7 @@ def test_there_are_pages_to_look_at() -> None:
         "docs/adaptation.md",
         "docs/compression.md",
         "docs/detection.md",
+        "docs/explanation.md",
         "docs/fairness.md",
         "docs/features.md",
         "docs/privacy.md",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from basestone.core.artifact import read_json
 from basestone.core.errors import ArtifactError
@@ -11,6 +11,7 @@ from basestone.core.evidence import Records, read_records
 from basestone.lifecycle.attacks import ROBUSTNESS
 from basestone.lifecycle.collect import Collector, Fact, Session
 from basestone.lifecycle.detections import detected_corrupted, detected_test, detected_train, replayed_boxes
+from basestone.lifecycle.documents import document_nats, generated, language_test, language_train, replayed_blocks
 from basestone.lifecycle.explanations import EXPLANATIONS
 from basestone.lifecycle.fairness import FAIRNESS
 from basestone.lifecycle.privacy import PRIVACY
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from basestone.measures.subject import Subject
-    from basestone.models.own.text_model import TextModel
 
 
 def _clean(session: Session, name: str, limit: int | None) -> Mapping[str, Any]:
@@ -59,21 +59,6 @@ def _predicted(
 def clean_test(session: Session) -> Mapping[str, Any]:
     """Predictions on the test set: the one pass that every clean measure reads."""
     return _clean(session, "test", session.section.samples.test)
-
-
-def generated(session: Session) -> Fact:
-    """What the model writes after the beginning of the test text, greedily and drawn: for readers, not for clauses."""
-    from basestone.models.generate import generate, greedy, sampler
-
-    stream = session.split("test")
-    prompt = stream.read(0, min(PROMPT, stream.num_tokens)).tolist()
-    model, seed = cast("TextModel", session.subject.model), session.corridor.recipe.seed
-    ways = {"greedy": greedy, "top_p 0.95": sampler(top_p=0.95, seed=seed)}
-    written = {
-        name: stream.decode(generate(model, prompt, WRITTEN, choose, window=stream.spec.max_length))
-        for name, choose in ways.items()
-    }
-    return Fact({"prompt": stream.decode(prompt), **written})
 
 
 def clean_train(session: Session) -> Mapping[str, Any]:
@@ -113,56 +98,12 @@ def corrupted(session: Session) -> Mapping[str, Any]:
     )
 
 
-def language_test(session: Session) -> Mapping[str, Any]:
-    """Nats of every test document, the model's and those of a model that only counts bytes."""
-    from basestone.measures.language import baseline_nats
-
-    stream, train = session.split("test"), session.split("train")
-    texts = [text.encode() for text in stream.texts()]
-    found = _document_nats(session, session.subject, "test blocks")
-    return {
-        **found,
-        "bytes": [len(text) for text in texts],
-        "baseline_nats": baseline_nats("".join(train.texts()).encode(), texts),
-    }
-
-
-def _document_nats(
-    session: Session,
-    subject: Subject,
-    unit: str,
-    *,
-    split: str = "test",
-    blocks: NDArray[np.int64] | None = None,
-) -> Mapping[str, Any]:
-    from basestone.measures.language import collect_language
-
-    stream = session.split(split)
-    return collect_language(
-        subject,
-        stream.batch,
-        session.positions(len(stream), None, unit) if blocks is None else blocks,
-        stream.documents,
-        stream.num_documents,
-        batch_size=session.section.batch_size,
-        progress=session.progress(unit),
-    )
-
-
-def language_train(session: Session) -> Mapping[str, Any]:
-    """Nats of training text, as many blocks as the test text has, drawn by the recipe's seed."""
-    count = len(session.split("test"))
-    chosen = session.positions(len(session.split("train")), count, "language_train")
-    found = _document_nats(session, session.subject, "training blocks", split="train", blocks=chosen)
-    return {name: column[found["tokens"] > 0] for name, column in found.items()}
-
-
 def beside(session: Session) -> Mapping[str, Any]:
     """What others make of the same test samples: right or wrong, or nats of a document."""
     others = session.section.beside
     if session.corridor.recipe.task == "language_modelling":
         own = Records(session.folder).table("language_test")
-        columns = {name: _document_nats(session, session.other_subject(name), f"{name}'s blocks") for name in others}
+        columns = {name: document_nats(session, session.other_subject(name), f"{name}'s blocks") for name in others}
         found = {name: column["nats"] for name, column in columns.items()}
         return {
             "index": own["index"],
@@ -247,16 +188,6 @@ def replay(session: Session) -> Mapping[str, Any]:
     return REPLAYS.get(session.corridor.recipe.task, _replayed_classes)(session)
 
 
-def _replayed_blocks(session: Session) -> Mapping[str, Any]:
-    from basestone.measures.language import collect_blocks, compare_blocks
-
-    stream, size = session.split("test"), session.section.batch_size
-    chosen = session.positions(len(stream), session.section.samples.replay, "replay")
-    subjects = (session.subject, session.fresh_subject())
-    before, after = (collect_blocks(subject, stream.batch, chosen, batch_size=size) for subject in subjects)
-    return compare_blocks(before, after, stream.spec.max_length)
-
-
 def _replayed_classes(session: Session) -> Mapping[str, Any]:
     from basestone.measures.subject import collect_replay
 
@@ -282,10 +213,9 @@ def signature(session: Session) -> Fact:
     return Fact(check_files(session.parent_folder, signing_key(session.corridor.keys).public_key()))
 
 
-PROMPT, WRITTEN = 16, 200  # tokens
 REPLAYS: dict[str, Callable[[Session], Mapping[str, Any]]] = {  # task → its own replay; all others answer classes
     "detection": replayed_boxes,
-    "language_modelling": _replayed_blocks,
+    "language_modelling": replayed_blocks,
     "speech_recognition": replayed_frames,
     "speech_synthesis": replayed_utterances,
     "text_regression": replayed_quantities,

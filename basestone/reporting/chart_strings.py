@@ -199,7 +199,6 @@ CHARTS: dict[str, tuple[str, str]] = {
     ),
     "amplitude": ("Amplitude", "幅度"),
     "kilohertz": ("kHz", "kHz"),
-    "listen": ("Listen", "试听"),
     "chart_latency": ("Latency of single predictions", "单次预测延迟"),
     "chart_latency_note": (
         "Share of {n} runs that were at least this fast; p99 is drawn at its upper bound, the value that is judged.",

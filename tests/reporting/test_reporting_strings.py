@@ -24,7 +24,7 @@ def test_no_text_lacks_a_language_or_a_field() -> None:
 
 def test_the_chinese_is_chinese() -> None:
     same = {key for key, (english, chinese) in TEXTS.items() if not re.search(r"[一-鿿]", chinese)}
-    assert same == {"digest", "n", "at_least", "at_most", "more_than", "less_than"}
+    assert same == {"digest", "n", "at_least", "at_most", "more_than", "less_than", "kilohertz"}
 
 
 def test_every_text_is_used_and_every_used_text_exists() -> None:
@@ -32,7 +32,7 @@ def test_every_text_is_used_and_every_used_text_exists() -> None:
     quoted = {
         key
         for path, source in SOURCES.items()
-        if path.name not in ("strings.py", "chart_strings.py")
+        if path.name not in ("strings.py", "chart_strings.py", "sample_strings.py")
         for key in re.findall(r"[\"'](\w+)[\"']", source)
     }
     composed = {f"verdict_{word}" for word in MARKS} | {"outcome_met", "outcome_not_met", "examples_wrong"}
@@ -42,7 +42,8 @@ def test_every_text_is_used_and_every_used_text_exists() -> None:
         f"chart_{name}" for name in ("learning", "confusion", "reliability", "robustness", "latency", "stages")
     }
     composed |= {"chart_intervals", "chart_kept_precision", "failed", "unavailable"}
-    composed |= {f"mark_{mark}" for mark in SCENE_MARKS}
+    composed |= {f"mark_{mark}" for mark in SCENE_MARKS} | {"r_squared"}
+    composed |= {f"order_{order}" for order in ("explanation_least", "explanation_most", "random_least")}
     assert used - set(TEXTS) == set()
     assert set(TEXTS) - quoted - composed == set() and composed <= set(TEXTS)
 
