@@ -108,7 +108,7 @@ class Bench:
         augment = [TRANSFORMS.build(transform) for transform in self.section.augment] if augmented else []
         folder = self.corridor.folder.stage(self.prepared.stage)
         name = self.section.learns_from if augmented and name == "train" else name
-        found = open_split(folder, self.corridor.cache, name, augment=augment, view=view_of(self.objective))
+        found: Any = open_split(folder, self.corridor.cache, name, augment=augment, view=view_of(self.objective))
         return Balanced(found) if augmented and self.section.balance == "groups" else found
 
 

@@ -232,6 +232,7 @@ PLANTS = {
     "reciting": Plant(before=_sort_text),
     "ordered": Plant(before=_order_text),
     "decoy": Plant(before=_decoy),
+    "blamed": Plant(before=_decoy),
     "decoy-explained": Plant(before=_decoy),
     "leaked-text": Plant(before=_leak_text),
     "even-text": Plant(before=_even_text),
