@@ -46,6 +46,7 @@ def test_there_are_pages_to_look_at() -> None:
         "docs/compression.md",
         "docs/detection.md",
         "docs/fairness.md",
+        "docs/explanation.md",
         "docs/features.md",
         "docs/privacy.md",
         "docs/recipe.md",
