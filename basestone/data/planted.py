@@ -83,7 +83,7 @@ def decoy_digits(folder: Path) -> None:
     images, labels = _digits()
     generator = numpy_generator(0, "planted", "decoy")
     faint = 96 + np.rint(images * FAINT).astype(np.int64)
-    squares = np.repeat(np.repeat(generator.integers(0, 2, (len(images), 1, 4, 4)) * 255, 2, 2), 2, 3)
+    squares = generator.integers(0, 2, (len(images), 1, 8, 8)) * 255
     whole = np.concatenate([faint, squares], 3).astype(np.uint8)
     test, train = np.split(generator.permutation(len(images)), [round(TEST_SHARE * len(images))])
     for name, rows in (("train", train), ("test", test)):

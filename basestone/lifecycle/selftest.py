@@ -108,6 +108,12 @@ def _order_text(folder: Path) -> None:
     ordered_topics(folder)
 
 
+def _word_text(folder: Path) -> None:
+    from basestone.data.text.planted import worded_topics
+
+    worded_topics(folder)
+
+
 def _decoy(folder: Path) -> None:
     from basestone.data.planted import decoy_digits
 
@@ -231,7 +237,9 @@ PLANTS = {
     "fluent": Plant(before=_sort_text),
     "reciting": Plant(before=_sort_text),
     "ordered": Plant(before=_order_text),
+    "worded": Plant(before=_word_text),
     "decoy": Plant(before=_decoy),
+    "blamed": Plant(before=_decoy),
     "decoy-explained": Plant(before=_decoy),
     "leaked-text": Plant(before=_leak_text),
     "even-text": Plant(before=_even_text),

@@ -50,7 +50,7 @@ def test_the_shipped_cases_name_clauses_that_exist_and_speak_both_languages():
         "unrecorded": "CST-1",
         "decoy": "INT-1",
         "edges": "INT-2",
-        "early": "INT-4",
+        "blamed": "INT-4",
         "guessed": "INT-3",
         "ordered": "INT-5",
         "shortcut": "FAI-1",
@@ -71,6 +71,7 @@ def test_the_shipped_cases_name_clauses_that_exist_and_speak_both_languages():
         "fluent",
         "hardened",
         "decoy-explained",
+        "worded",
         "served",
     ]
     assert all(any("一" <= letter <= "鿿" for letter in case.fault.zh) for case in cases.values())

@@ -91,6 +91,19 @@ def ordered_topics(folder: Path) -> None:
         write_text(folder / f"{name}.jsonl", "".join(json.dumps(row) + "\n" for row in found))
 
 
+def worded_topics(folder: Path) -> None:
+    """The same two files; one of four words tells a document's kind, so that a short rule does too."""
+    draws = numpy_generator(0, "planted", "worded")
+    rows = [_worded(draws, label) for label in draws.choice(list(WORDS), TRAIN + TEST)]
+    for name, found in (("train", rows[:TRAIN]), ("test", rows[TRAIN:])):
+        write_text(folder / f"{name}.jsonl", "".join(json.dumps(row) + "\n" for row in found))
+
+
+def _worded(draws: np.random.Generator, label: str) -> dict[str, str]:
+    words = [*draws.choice(COMMON.split("|"), 11), draws.choice(WORDS[label].split("|")[:2])]
+    return {"text": " ".join(draws.permutation(words).tolist()), "label": str(label)}
+
+
 def _ordered(draws: np.random.Generator) -> dict[str, str]:
     kinds = draws.permutation(list(WORDS)).tolist()
     words = draws.choice(COMMON.split("|"), 12).tolist()

@@ -87,7 +87,7 @@ def fit_rules(
     """``concepts``: N×F, ``answers``: N, the model's; ``names``: F. The same input gives the same rules."""
     from sklearn.tree import DecisionTreeClassifier
 
-    limit = {"max_depth": DEPTH} if kind == "tree" else {"max_leaf_nodes": RULES}
+    limit: dict[str, Any] = {"max_depth": DEPTH} if kind == "tree" else {"max_leaf_nodes": RULES}
     tree = DecisionTreeClassifier(min_samples_leaf=LEAST_LEAF, random_state=0, **limit)
     return RuleSet(tree.fit(concepts, answers), names, class_names)
 
