@@ -38,7 +38,8 @@ def occluded(session: Session) -> Mapping[str, Any]:
     """The class's probability as players are covered in the order of their attributions, and in random ones."""
     from basestone.measures.explanation.passes import collect_occlusion
 
-    return collect_occlusion(session.subject, _samples(session), _values(session), **_how(session, "samples covered"))
+    samples = _samples(session)
+    return collect_occlusion(session.subject, samples, _values(session), **_how(session, "samples covered"))
 
 
 def ablated(session: Session) -> Mapping[str, Any]:

@@ -116,4 +116,15 @@ def test_what_a_recipe_may_say():
     for faulty in ({"label_smoothing": 1.0}, {"label_smoothing": -0.1}, {"smoothing": 0.1}):
         with pytest.raises(ValidationError):
             OBJECTIVES.options("cross_entropy")(kind="cross_entropy", **faulty)
-    assert list(OBJECTIVES) == ["cross_entropy", "mse", "group_dro", "masked_lm", "causal_lm", "detection", "ctc"]
+    assert list(OBJECTIVES) == [
+        "cross_entropy",
+        "mse",
+        "group_dro",
+        "adversarial",
+        "masked_lm",
+        "causal_lm",
+        "detection",
+        "ctc",
+        "audio_lm",
+        "synthesis",
+    ]
