@@ -18,8 +18,8 @@ setup: .venv/.installed
 demo: setup
 	$(BIN)/basestone run digits
 
-test: setup
-	$(BIN)/python -m pytest
+test: setup  # one process a core, as small models do not fill two; the tests of a file stay together
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile
 
 lint: setup
 	$(BIN)/ruff format --check
