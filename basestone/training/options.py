@@ -99,4 +99,6 @@ class FitOptions(Strict):
     def _plainly_private(self) -> Self:
         if self.private is not None and (self.precision != "fp32" or self.compile or self.clip_norm is not None):
             raise ValueError("'private' needs precision fp32, compile false and no clip_norm: 'private.clip' clips")
+        if self.private is not None and self.balance is not None:
+            raise ValueError("'private' draws samples by its own lot, which the budget is counted for; drop 'balance'")
         return self

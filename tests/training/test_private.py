@@ -171,6 +171,7 @@ def test_group_norm_trains_where_batch_norm_cannot():
         ({"private": {"delta": 1e-3, "noise": 1.0, "epsilon": 2.0}}, "exactly one of 'epsilon' and 'noise'"),
         ({"private": OPEN, "precision": "bf16"}, "needs precision fp32"),
         ({"private": OPEN, "clip_norm": 1.0}, "no clip_norm"),
+        ({"private": OPEN, "balance": "classes"}, "drop .balance."),
     ],
 )
 def test_what_excludes_each_other_is_a_fault(said, message):
