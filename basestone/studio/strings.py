@@ -48,6 +48,8 @@ WORDS: dict[str, tuple[str, str]] = {
     "language_modelling": ("language modelling", "语言建模"),
     "speech_classification": ("speech classification", "语音分类"),
     "speech_recognition": ("speech recognition", "语音识别"),
+    "speech_synthesis": ("speech synthesis", "语音合成"),
+    "audio_modelling": ("audio modelling", "声音建模"),
     # one run
     "stage_graph": ("Stages of {name}", "{name} 的各阶段"),
     "stop": ("Stop", "停止"),

@@ -31,7 +31,11 @@ def test_flips_by_hand():
 
 @pytest.mark.slow
 def test_a_repeat_draws_anew_and_answers_alike(tmp_path):
-    changes = ["stages.pretrain.fit.epochs=1", "stages.audit.samples={corruptions: 40, test: 200, latency_runs: 299}"]
+    changes = [
+        "stages.pretrain.fit.epochs=1",
+        "stages.pretrain.fit.schedule.warmup_steps=5",
+        "stages.audit.samples={corruptions: 40, test: 200, latency_runs: 299}",
+    ]
     found = repeat("digits", 2, overrides=changes, out=tmp_path / "run")
     tables = [Records(tmp_path / "run" / "repeats" / number) for number in "12"]
     drawn = [held.table("clean_test")["index"] for held in tables]

@@ -14,7 +14,7 @@ def fields(base: str, answers: dict[str, str] | None = None) -> dict:
     return {one.path: one for one in read_form(base, answers or {}).fields}
 
 
-@pytest.mark.parametrize("base", ["digits", "fsdd-digits", "bccd-yolo"])
+@pytest.mark.parametrize("base", ["digits", "spoken-digits", "scenes-yolo"])
 def test_every_value_of_a_recipe_has_a_field_that_says_it(base: str) -> None:
     """The fields' own texts, given back as a visitor's answers, make the same recipe."""
     form = read_form(base, {})
