@@ -79,11 +79,18 @@ def _criterion(one: CriterionView) -> dict[str, Any]:
         "value": say("not_measured") if one.value is None else both(quantity(one.value, one.unit)),
         "bounds": None
         if one.value is None or exact
-        else (quantity(one.lower, one.unit), quantity(one.upper, one.unit)),
+        else _unit_once(quantity(one.lower, one.unit), quantity(one.upper, one.unit)),
         "threshold": threshold_words(one),
         "basis": say(f"basis_{one.basis}"),
         "needed": say("needed_n", n=f"{one.needed_n:,}", value=quantity(one.value, one.unit)) if one.needed_n else None,
     }
+
+
+def _unit_once(lower: str, upper: str) -> tuple[str, str]:
+    """Both bounds as they are written; a unit that they share stands behind the upper one alone."""
+    unit = lower.partition(" ")[2]
+    shared = unit and upper.endswith(f" {unit}")
+    return (lower.removesuffix(f" {unit}") if shared else lower), upper
 
 
 def _counts(view: ReportView) -> list[tuple[str, int]]:

@@ -251,3 +251,9 @@ def test_an_unfinished_stage_is_named(run: RunFolder) -> None:
     (run.stage("pretrain") / "manifest.json").unlink()
     with pytest.raises(ArtifactError, match="pretrain must hold a finished stage"):
         read_view(run, "audit")
+
+
+def test_a_shared_unit_is_written_once() -> None:
+    assert html._unit_once("2.31 bit/byte", "2.37 bit/byte") == ("2.31", "2.37 bit/byte")
+    assert html._unit_once("900 µs", "1.1 ms") == ("900 µs", "1.1 ms")  # not the same unit
+    assert html._unit_once("0.1", "0.2") == ("0.1", "0.2")
