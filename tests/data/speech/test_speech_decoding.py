@@ -74,6 +74,7 @@ def test_what_exceeds_full_scale_is_clipped():
         (b"", "that libsndfile reads"),
         (file(tone(0.1, RATE), RATE)[:30], "a.csv row 7"),
     ],
+    ids=["empty", "silent", "nan", "infinite", "other", "nothing", "cut"],  # a float file holds the second it was made
 )  # fmt: skip
 def test_what_cannot_be_used_is_refused_by_row_and_reason(audio, reason):
     with pytest.raises(DataError, match=r"a.csv row 7 must be a recording") as refused:
