@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 
 from basestone.core.errors import DataError
 from basestone.core.spec import DataSpec, ImageSpec, SpeechSpec, TextSpec
-from basestone.data.export import png_bytes
+from basestone.data.export import png_bytes, wav_bytes
+from basestone.data.speech.padding import padded
 
 MAX_PIXELS = 40_000_000  # of one encoded image; a file of a few kilobytes can claim billions
 MAX_SECONDS = 600  # of one encoded recording
@@ -151,14 +152,10 @@ class Recordings:
             _require_range("audio", batch, -1, 1)
             held = list(batch)
         cut = [np.asarray(one[: self.spec.max_samples], np.float32) for one in held]
-        out = np.zeros((len(cut), self._width(max(map(len, cut)))), np.float32)
-        for row, one in zip(out, cut, strict=True):
-            row[: len(one)] = one
-        return Received(batch=out, media="audio/wav", original=lambda place: self._wav(cut[place]))
-
-    def _width(self, longest: int) -> int:
-        step = max(1, self.spec.sample_rate // 10)
-        return min(-(-longest // step) * step, self.spec.max_samples)
+        rate = self.spec.sample_rate
+        return Received(
+            batch=padded(cut, self.spec), media="audio/wav", original=lambda place: wav_bytes(cut[place], rate)
+        )
 
     def _decoded(self, item: bytes, place: int) -> NDArray[np.int16]:
         import soundfile
@@ -176,13 +173,6 @@ class Recordings:
                 f"{name} must have at most {MAX_SECONDS} s; it claims {told.frames / told.samplerate:.0f} s."
             )
         return decode(SpeechRow(name=name, audio=item, label=None, text=None), self.spec.sample_rate)
-
-    def _wav(self, samples: NDArray[np.float32]) -> bytes:
-        import soundfile
-
-        file = io.BytesIO()
-        soundfile.write(file, samples, self.spec.sample_rate, format="WAV", subtype="PCM_16")
-        return file.getvalue()
 
 
 def _pixels(image: NDArray[Any]) -> NDArray[np.uint8]:

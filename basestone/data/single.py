@@ -20,7 +20,7 @@ from basestone.data.image import Decoding, bombs_refused, decode
 from basestone.data.readers.contract import Row
 from basestone.data.speech.decode import FULL_SCALE
 from basestone.data.speech.decode import decode as decode_sound
-from basestone.data.speech.splits import padded
+from basestone.data.speech.padding import padded
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer

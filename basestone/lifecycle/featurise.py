@@ -89,7 +89,7 @@ def plan(bench: Bench, split: Any) -> list[NDArray[np.int64]]:
     """Documents and recordings by length, under the budget of tokens or samples; images as they come."""
     import numpy as np
 
-    from basestone.data.speech.splits import width_step
+    from basestone.data.speech.padding import width_step
     from basestone.data.text.splits import LENGTHS_OF
     from basestone.features.plan import by_length
     from basestone.training.predict import in_order

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, Literal, Self, cast
+from typing import Annotated, Literal, Self, TypedDict, Unpack, cast
 
 from pydantic import Field, FiniteFloat, model_validator
 
@@ -106,6 +106,20 @@ class Criterion(Strict):
         return threshold < self.threshold if self.direction == "at_least" else threshold > self.threshold
 
 
+class Traits(TypedDict, total=False):
+    """What a model, its data or its audit may have that some clauses are about; see ``Clause``. Absent: has not."""
+
+    served: bool
+    compressed: bool
+    seeds: bool
+    grouped: bool
+    allocative: bool
+    private: bool
+
+
+TRAITS = tuple(Traits.__annotations__)
+
+
 class Clause(Strict):
     """One requirement. Level L2 asks that every criterion is met, L1 only that they are measured validly.
 
@@ -142,27 +156,9 @@ class Clause(Strict):
             raise ValueError(f"the criteria of a clause must have distinct names; got {', '.join(names)}.")
         return self
 
-    def applies_to(
-        self,
-        task: str,
-        *,
-        served: bool = False,
-        compressed: bool = False,
-        seeds: bool = False,
-        grouped: bool = False,
-        allocative: bool = False,
-        private: bool = False,
-    ) -> bool:
-        """Whether the clause has anything to say about a model for ``task``; the others: see the class."""
-        there = (
-            (self.served, served),
-            (self.compressed, compressed),
-            (self.seeds, seeds),
-            (self.grouped, grouped),
-            (self.allocative, allocative),
-            (self.private, private),
-        )
-        concerned = all(found or not needed for needed, found in there)
+    def applies_to(self, task: str, **traits: Unpack[Traits]) -> bool:
+        """Whether the clause has anything to say about a model for ``task`` that has these traits."""
+        concerned = all(traits.get(name, False) for name in TRAITS if getattr(self, name))
         return concerned and (task in self.tasks or "*" in self.tasks)
 
 

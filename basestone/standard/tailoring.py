@@ -9,10 +9,10 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, Unpack
 
 from basestone.core.errors import Fault, RecipeError
-from basestone.standard.clause import Clause, Words, for_task, unknown
+from basestone.standard.clause import Clause, Traits, Words, for_task, unknown
 from basestone.standard.profile import (
     Ask,
     ClauseInForce,
@@ -59,13 +59,8 @@ def resolve(
     today: date,
     *,
     stage: str = "audit",
-    served: bool = False,
-    compressed: bool = False,
-    seeds: bool = False,
-    grouped: bool = False,
-    allocative: bool = False,
-    private: bool = False,
     known_measures: Collection[str] | None = None,
+    **traits: Unpack[Traits],
 ) -> StandardInForce:
     """The standard in force for one audit; RecipeError with every fault, named by its path in the recipe."""
     here = f"stages.{stage}"
@@ -84,15 +79,7 @@ def resolve(
             ask,
             thresholds,
             held.get(key),
-            clauses[key].applies_to(
-                task,
-                served=served,
-                compressed=compressed,
-                seeds=seeds,
-                grouped=grouped,
-                allocative=allocative,
-                private=private,
-            ),
+            clauses[key].applies_to(task, **traits),
         )
         for key, ask in found.clauses.items()
     ]

@@ -10,7 +10,8 @@ from basestone.core.spec import ImageSpec, SpeechSpec, read_spec
 from basestone.models.catalogue import MODELS
 from basestone.models.initialise import default
 from basestone.models.model import analytic_flops, describe
-from basestone.models.own.speech_net import CERTAIN, SpecAugment, SpeechNet, silenced, turned
+from basestone.models.own.masked import turned
+from basestone.models.own.speech_net import CERTAIN, SpecAugment, SpeechNet, silenced
 
 SPEC = SpeechSpec(sample_rate=8_000, max_samples=8_000, class_names=("no", "yes", "maybe"), characters=" abc")
 SMALL = {"widths": [4, 6], "width": 16, "mels": 16}

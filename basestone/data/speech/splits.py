@@ -18,8 +18,8 @@ from basestone.core.batch import Batch
 from basestone.core.contracts import Draw, Transform
 from basestone.core.spec import SpeechSpec
 from basestone.data.speech.decode import FULL_SCALE
+from basestone.data.speech.padding import padded
 
-WIDTHS_A_SECOND = 10
 IGNORED = -100  # a target that no loss counts
 
 Positions = NDArray[np.int64]
@@ -78,13 +78,16 @@ class Recordings:
     def batch(self, positions: Positions, generator: torch.Generator | None = None, *, epoch: int = 0) -> Batch:
         """The recordings at ``positions``; changed at random when a generator is given."""
         index = torch.from_numpy(np.asarray(positions, np.int64))
-        inputs = self.raw(positions)
+        inputs = self._changed(self.raw(positions), index, generator, epoch)[:, : self.spec.max_samples]
+        return Batch(inputs=inputs, targets=self._targets[index], index=index)
+
+    def _changed(self, waves: Tensor, index: Tensor, generator: torch.Generator | None, epoch: int) -> Tensor:
+        """N×T recordings of ``index``, changed at random when a generator is given."""
         if generator is not None:
             draw = Draw(generator=generator, epoch=epoch, positions=index)
             for transform in self._augment:
-                inputs = transform(inputs, draw)
-            inputs = inputs[:, : self.spec.max_samples]
-        return Batch(inputs=inputs, targets=self._targets[index], index=index)
+                waves = transform(waves, draw)
+        return waves
 
 
 class Transcribed(Recordings):
@@ -106,18 +109,3 @@ class Transcribed(Recordings):
         for row, said in zip(targets, numbers, strict=True):
             row[: len(said)] = said
         return torch.from_numpy(targets)
-
-
-def width_step(spec: SpeechSpec) -> int:
-    """Samples of which every width of a batch is a multiple."""
-    return max(1, spec.sample_rate // WIDTHS_A_SECOND)
-
-
-def padded(recordings: Sequence[NDArray[np.float32]], spec: SpeechSpec) -> NDArray[np.float32]:
-    """N×T with zeros behind each recording; none is longer than ``max_samples``."""
-    step = width_step(spec)
-    longest = max(map(len, recordings))
-    out = np.zeros((len(recordings), min(-(-longest // step) * step, spec.max_samples)), np.float32)
-    for row, recording in zip(out, recordings, strict=True):
-        row[: len(recording)] = recording
-    return out

@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from basestone.core.batch import Batch
-from basestone.core.contracts import Draw
 from basestone.core.errors import DataError, did_you_mean
 from basestone.core.spec import SpeechSpec
-from basestone.data.speech.splits import WIDTHS_A_SECOND, Positions, Recordings
+from basestone.data.speech.padding import padded, width_step
+from basestone.data.speech.splits import Positions, Recordings
 
 
 class Spoken(Recordings):
@@ -36,11 +36,7 @@ class Spoken(Recordings):
     def batch(self, positions: Positions, generator: torch.Generator | None = None, *, epoch: int = 0) -> Batch:
         """What is said at ``positions``; recordings are changed at random when a generator is given."""
         index = torch.from_numpy(np.asarray(positions, np.int64))
-        waves = self.recordings(positions)
-        if generator is not None:
-            draw = Draw(generator=generator, epoch=epoch, positions=index)
-            for transform in self._augment:
-                waves = transform(waves, draw)
+        waves = self._changed(self.recordings(positions), index, generator, epoch)
         return Batch(inputs=self.raw(positions), targets=waves[:, : self._width], index=index)
 
     def raw(self, positions: Sequence[int] | Positions) -> Tensor:
@@ -51,15 +47,12 @@ class Spoken(Recordings):
 
     def recordings(self, positions: Sequence[int] | Positions) -> Tensor:
         """What was said: N×T float32."""
-        out = np.zeros((len(positions), self._width), np.float32)
-        for row, place in zip(out, np.asarray(positions, np.int64).tolist(), strict=True):
-            said = self.samples(place)
-            row[: len(said)] = said
-        return torch.from_numpy(out)
+        said = [self.samples(place) for place in np.asarray(positions, np.int64).tolist()]
+        return torch.from_numpy(padded(said, self.spec, self._width))
 
     @cached_property
     def _width(self) -> int:
-        step = max(1, self.spec.sample_rate // WIDTHS_A_SECOND)
+        step = width_step(self.spec)
         return int(-(-int(self.lengths.max()) // step) * step)
 
     @cached_property

@@ -9,8 +9,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from basestone.models.own.speech_net import turned
-
 
 class MaskedNorm(nn.BatchNorm1d):
     """Batch norm of N×C×L whose statistics are of the places inside alone; 0 behind."""
@@ -42,19 +40,27 @@ class MaskedConv(nn.Module):
         return functional.dropout(found, self.drop_rate, self.training)
 
 
-class BothWaysLSTM(nn.Module):
-    """An LSTM from front to back and one from each sample's own end to its front; their states side by side."""
+class BothWays(nn.Module):
+    """A recurrent layer from front to back and one from each sample's own end to its front; states side by side."""
 
-    def __init__(self, inputs: int, width: int) -> None:
+    def __init__(self, cell: type[nn.GRU] | type[nn.LSTM], inputs: int, width: int) -> None:
         """``width``: of each direction."""
         super().__init__()
-        self.forwards = nn.LSTM(inputs, width, batch_first=True)
-        self.backwards = nn.LSTM(inputs, width, batch_first=True)
+        self.forwards = cell(inputs, width, batch_first=True)
+        self.backwards = cell(inputs, width, batch_first=True)
 
     def forward(self, x: Tensor, mask: Tensor) -> Tensor:
         """N×L×C and N×L to N×L×2·width."""
         back = turned(self.backwards(turned(x, mask))[0], mask)
         return torch.cat([self.forwards(x)[0], back], 2) * mask[:, :, None]
+
+
+def turned(x: Tensor, mask: Tensor) -> Tensor:
+    """N×F×C with each recording's frames back to front; what is behind it stays."""
+    frames = mask.sum(1, keepdim=True).long()
+    place = torch.arange(x.shape[1], device=x.device).expand(len(x), -1)
+    order = torch.where(place < frames, frames - 1 - place, place)
+    return x.gather(1, order[:, :, None].expand_as(x))
 
 
 def inside(lengths: Tensor, places: int) -> Tensor:

@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from basestone.models.own.log_mel import LogMel, held_samples, levelled
+from basestone.models.own.masked import BothWays
 
 CERTAIN = 1e4  # a logit beside which no other counts
 
@@ -45,7 +46,7 @@ class SpeechNet(nn.Module):
             bands = (bands + 1) // 2
         self.mix = nn.Conv1d(widths[-1] * bands, width, 1, bias=False)
         self.norm = nn.BatchNorm1d(width)
-        self.recurrent = BothWays(width, width // 2) if cell == "gru" else None
+        self.recurrent = BothWays(nn.GRU, width, width // 2) if cell == "gru" else None
         self.dropout, self.answers = nn.Dropout(drop_rate), head
         self.head = nn.Linear(width, num_outputs)
 
@@ -60,7 +61,7 @@ class SpeechNet(nn.Module):
             hidden, mask = stage(hidden, mask)
         hidden = F.relu(self.norm(self.mix(hidden.flatten(1, 2)))) * mask[:, None]
         if self.recurrent is not None:
-            hidden = self.recurrent(hidden, mask)
+            hidden = self.recurrent(hidden.transpose(1, 2), mask).transpose(1, 2)
         if self.answers == "classes":
             return self.head(self.dropout(hidden.sum(2) / mask.sum(1, keepdim=True)))
         return silenced(self.head(self.dropout(hidden.transpose(1, 2))), mask)
@@ -117,30 +118,6 @@ class Stage(nn.Module):
         x = F.relu(self.norm(self.down(x))) * inside
         branch = F.relu(self.norm1(self.conv1(x))) * inside
         return F.relu(x + self.norm2(self.conv2(branch))) * inside, mask
-
-
-class BothWays(nn.Module):
-    """A GRU from front to back and one from each recording's own end to its front; their states side by side."""
-
-    def __init__(self, inputs: int, width: int) -> None:
-        """``width``: of each direction."""
-        super().__init__()
-        self.forwards = nn.GRU(inputs, width, batch_first=True)
-        self.backwards = nn.GRU(inputs, width, batch_first=True)
-
-    def forward(self, x: Tensor, mask: Tensor) -> Tensor:
-        """N×C×F and N×F to N×2·width×F."""
-        there, back = x.transpose(1, 2), turned(x.transpose(1, 2), mask)
-        found = torch.cat([self.forwards(there)[0], turned(self.backwards(back)[0], mask)], 2)
-        return found.transpose(1, 2) * mask[:, None]
-
-
-def turned(x: Tensor, mask: Tensor) -> Tensor:
-    """N×F×C with each recording's frames back to front; what is behind it stays."""
-    frames = mask.sum(1, keepdim=True).long()
-    place = torch.arange(x.shape[1], device=x.device).expand(len(x), -1)
-    order = torch.where(place < frames, frames - 1 - place, place)
-    return x.gather(1, order[:, :, None].expand_as(x))
 
 
 def centred(mel: Tensor, mask: Tensor) -> Tensor:

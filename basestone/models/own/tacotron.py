@@ -16,7 +16,7 @@ from torch.nn import functional
 from basestone.core.utterance import Taught
 from basestone.models.own.griffin_lim import GriffinLim
 from basestone.models.own.log_mel import LogMel, held_samples, levelled
-from basestone.models.own.masked import BothWaysLSTM, MaskedConv, inside
+from basestone.models.own.masked import BothWays, MaskedConv, inside
 from basestone.models.own.tacotron_decoder import Decoder, Said
 
 LEVEL = 0.1  # root mean square of what is said, where full scale is 1
@@ -125,7 +125,7 @@ class Encoder(nn.Module):
         super().__init__()
         self.embed = nn.Embedding(symbols, width, padding_idx=0)
         self.convs = nn.ModuleList([MaskedConv(width, width, kernel, drop_rate) for _ in range(layers)])
-        self.recurrent = BothWaysLSTM(width, width // 2)
+        self.recurrent = BothWays(nn.LSTM, width, width // 2)
 
     def forward(self, characters: Tensor, mask: Tensor) -> Tensor:
         """N×S int64 and N×S."""
