@@ -153,6 +153,13 @@ class Records:
             raise self._missing(name)
         return self._facts[name]
 
+    def sequential(self, name: str) -> dict[str, int]:
+        """``{"planned": samples}`` of a table that might stop as soon as its clause was decided; else nothing.
+
+        Where it is so, bounds must be such as hold at every look, whether it did stop early or not.
+        """
+        return self._facts.get("sequential", {}).get(name, {})
+
     def _missing(self, name: str) -> RecordsMissing:
         if (reason := self._facts.get("not_asked", {}).get(name)) is not None:
             return NotAsked(reason)

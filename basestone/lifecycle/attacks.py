@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from basestone.core.evidence import NotAsked, Records
 from basestone.lifecycle.collect import Collector, Fact, Session
 from basestone.lifecycle.outliers import outliers
+from basestone.lifecycle.stopping import in_turn
 from basestone.measures.robustness.attacks import NOT_ASKED
 
 if TYPE_CHECKING:
@@ -22,14 +23,16 @@ def attacked(session: Session) -> Mapping[str, Any]:
     from basestone.measures.robustness.attacks.cascade import collect_attacked
 
     attack, split = _asked(session), session.split("test")
+    chosen, batch_size, stop = in_turn(session, "attacked", _chosen(session, attack))
     return collect_attacked(
         session.subject,
         split.raw,
         split.targets,
-        _chosen(session, attack),
+        chosen,
         attack,
         seed=session.corridor.recipe.seed,
-        batch_size=session.section.batch_size,
+        batch_size=batch_size,
+        enough=stop and (lambda robust, clean: stop.reached(robust[:, None], clean)),
         progress=session.progress("attacked images"),
     )
 

@@ -58,7 +58,7 @@ def collect(
     """
     from basestone.lifecycle.collectors import COLLECTORS
 
-    session = Session(corridor, section, prepared, subject, folder, origin)
+    session = Session(corridor, section, standard, prepared, subject, folder, origin)
     session.record("plan", lambda session: Fact(_forecast(session, standard)))
     shown = {name for name, task in SHOWN.items() if corridor.recipe.task == task}
     shown |= {"rule_set"} if "rules" in standard.records and section.explain else set[str]()
@@ -83,6 +83,7 @@ class Session:
 
     corridor: Corridor
     section: Audit
+    standard: StandardInForce
     prepared: Manifest
     parent: Manifest
     folder: Path

@@ -18,6 +18,7 @@ from basestone.lifecycle.privacy import PRIVACY
 from basestone.lifecycle.quantities import quantities_test, quantities_train, replayed_quantities
 from basestone.lifecycle.restore import corruptions
 from basestone.lifecycle.sounds import replayed_sound, sound_test, sound_train, sounds, synthesis_time
+from basestone.lifecycle.stopping import in_turn
 from basestone.lifecycle.transcripts import replayed_frames, transcripts_test
 from basestone.lifecycle.utterances import recogniser, replayed_utterances, said_seconds, spoken, synthesised
 
@@ -85,15 +86,18 @@ def seeds(session: Session) -> Mapping[str, Any]:
 def corrupted(session: Session) -> Mapping[str, Any]:
     """Test samples that ``clean_test`` holds, under every corruption of their kind at five severities."""
     from basestone.measures.corrupted import collect_corrupted
+    from basestone.measures.predictions import clean_predictions
 
-    split, recorded = session.split("test"), Records(session.folder).table("clean_test")["index"]
-    chosen = session.positions(len(recorded), session.section.samples.corruptions, "corrupted")
+    split, clean = session.split("test"), clean_predictions(Records(session.folder), "clean_test")
+    chosen = session.positions(len(clean.index), session.section.samples.corruptions, "corrupted")
+    chosen, batch_size, stop = in_turn(session, "corrupted", chosen)
     return collect_corrupted(
         session.subject,
         corruptions(split, session.corridor.recipe.seed),
         split.targets,
-        recorded[chosen],
-        batch_size=session.section.batch_size,
+        clean.index[chosen],
+        batch_size=batch_size,
+        enough=stop and (lambda right: stop.reached(right, clean.correct[chosen[: len(right)]])),
         progress=session.progress("corrupted samples"),
     )
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from basestone.lifecycle.restore import corruptions
+from basestone.lifecycle.stopping import expected_sizes
 from basestone.recipe.schema import Audit
 from basestone.training.options import FitOptions
 
@@ -33,6 +34,7 @@ def forecast_audit(
     from basestone.standard.plan import plan
 
     available = sample_sizes(section, counts)
+    available |= expected_sizes(section, standard, available)
     shown = {"corrupted", "detected_corrupted"} & {*standard.records}
     wanted = available if shown else available | {"corrupted": 0}
     costs = rehearse(subject, test, section.batch_size, wanted)

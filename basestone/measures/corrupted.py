@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from itertools import product
 from typing import Protocol
 
 import numpy as np
@@ -83,6 +84,9 @@ class SpeechCorruptions:
         )
 
 
+Enough = Callable[[NDArray[np.float64]], bool]
+
+
 def collect_corrupted(
     subject: Subject,
     corruptions: Corruptions,
@@ -90,29 +94,37 @@ def collect_corrupted(
     positions: ArrayLike,
     *,
     batch_size: int = 250,
+    enough: Enough | None = None,
     progress: Progress | None = None,
 ) -> Columns:
-    """The columns of ``corrupted``: for each of ``positions`` a row for every corruption at every severity."""
-    index = np.asarray(positions, np.int64)
-    label = torch.as_tensor(np.asarray(labels, np.int64))
-    families = corruptions.families.items()
-    kinds = [(family, name, level) for family, names in families for name in names for level in SEVERITIES]
-    correct: list[NDArray[np.int64]] = []
-    done = 0
+    """The columns of ``corrupted``: for each of ``positions`` a row for every corruption at every severity.
+
+    ``enough`` is asked after every batch, with the share of severities that each sample so far is right under (N×T, in
+    the order of ``positions``); once it says so, no more are shown.
+    """
+    index, label = np.asarray(positions, np.int64), torch.as_tensor(np.asarray(labels, np.int64))
+    named = [(family, name) for family, names in corruptions.families.items() for name in names]
+    kinds = [(*kind, level) for kind, level in product(named, SEVERITIES)]
+    correct = np.zeros((0, len(kinds)), np.int64)
     for part in batches(index, batch_size, None):
-        under, truth = corruptions.of(part), label[torch.from_numpy(part)]
+        under, truth, right = corruptions.of(part), label[torch.from_numpy(part)], list[NDArray[np.int64]]()
         for _, name, level in kinds:
-            correct.append((subject.logits(under(name, level)).argmax(1) == truth).long().numpy())
-            done += len(part)
+            right.append((subject.logits(under(name, level)).argmax(1) == truth).long().numpy())
             if progress:
-                progress(done, len(index) * len(kinds))
-    sizes = [len(part) for part in batches(index, batch_size, None)]
-    repeats = [size for size in sizes for _ in kinds]
-    rows = [kind for _ in sizes for kind in kinds]
+                progress(correct.size + len(right) * len(part), len(index) * len(kinds))
+        correct = np.concatenate([correct, np.stack(right, axis=1)])
+        if enough and enough(correct.reshape(len(correct), len(named), -1).mean(2)):
+            break
+    return _rows(index[: len(correct)], kinds, correct)
+
+
+def _rows(index: NDArray[np.int64], kinds: list[tuple[str, str, int]], correct: NDArray[np.int64]) -> Columns:
+    """N samples × K corruptions, a row each; a sample's rows follow one another."""
+    families, names, levels = (list(column) * len(index) for column in zip(*kinds, strict=True))
     return {
-        "index": np.concatenate([part for part in batches(index, batch_size, None) for _ in kinds]),
-        "family": np.repeat(np.array([family for family, _, _ in rows], dtype=object), repeats),
-        "corruption": np.repeat(np.array([name for _, name, _ in rows], dtype=object), repeats),
-        "severity": np.repeat(np.array([level for _, _, level in rows], np.int64), repeats),
-        "correct": np.concatenate(correct),
+        "index": np.repeat(index, len(kinds)),
+        "family": np.array(families, dtype=object),
+        "corruption": np.array(names, dtype=object),
+        "severity": np.array(levels, np.int64),
+        "correct": correct.ravel(),
     }

@@ -222,6 +222,10 @@ class Audit(Strict):
     privacy: PrivacyOptions = PrivacyOptions()
     attack: Attack | None = Field(default=None, description="An attack within a declared radius (ROB-3, ROB-4).")
     ood: Outliers | None = Field(default=None, description="Foreign images, to be told from the data's own (ROB-5).")
+    sequential: bool = Field(
+        default=False,
+        description="Samples in random order, until the clause is decided (ROB-1, ROB-3); bounds are wider.",
+    )
     batch_size: PositiveInt = 250
     precision: Literal["fp32", "bf16"] = Field(default="fp32", description="The arithmetic in which it is judged.")
     beam: PositiveInt = Field(default=1, description="Texts that are kept while speech is written down; 1: greedy.")

@@ -11,6 +11,7 @@ from basestone.core.errors import ArtifactError, RecipeError, UsageError
 from basestone.lifecycle import collectors
 from basestone.lifecycle.run import run
 from basestone.lifecycle.stage import locked
+from basestone.lifecycle.verify import verify
 
 
 def _states(capture):
@@ -89,6 +90,19 @@ def test_an_audit_of_changed_weights_fails_them_and_measures_nothing_else(finish
     assert by_clause["GEN-1"]["verdict"] == "error"
     assert by_clause["GEN-1"]["value"] is None
     assert "model.safetensors" in by_clause["GEN-1"]["reason"]
+
+
+def test_a_sequential_audit_stops_once_decided_and_can_be_judged_again(finished):
+    before = next(row for row in finished.verdicts["verdicts"] if row["clause"] == "ROB-1")
+    changed = [*SMALL, "stages.audit.samples.corruptions=null", "stages.audit.sequential=true"]
+    again = run("digits", overrides=changed, out=finished.folder.path)
+    row = next(row for row in again.verdicts["verdicts"] if row["clause"] == "ROB-1")
+    facts = json.loads((finished.folder.stage("audit") / "facts.json").read_text())
+    forecast = next(record for record in facts["plan"]["records"] if record["record"] == "corrupted")
+    planned = facts["sequential"]["corrupted"]["planned"]
+    assert row["verdict"] == before["verdict"] == "pass"
+    assert row["n"] % 64 == 0 and row["n"] < planned and forecast["n"] < planned
+    assert all(finding.ok for finding in verify(again.folder.path))
 
 
 def test_a_collector_that_breaks_is_a_reason_and_never_a_number(finished, monkeypatch):

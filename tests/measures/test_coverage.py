@@ -176,5 +176,5 @@ def test_the_resampling_above_is_that_of_the_measure():
 )
 def test_worst_retention(n, kept):
     clean, corrupted = retention_sample(np.random.default_rng(n), n, 0.9, kept, DRAWS)
-    bounds = [worst_interval(a, c, draws=200) for a, c in zip(clean, corrupted, strict=True)]
+    bounds = [worst_interval(c, a, draws=200) for a, c in zip(clean, corrupted, strict=True)]
     assert min(covers(*np.array([(b.lower, b.upper) for b in bounds]).T, min(kept))) >= FLOOR

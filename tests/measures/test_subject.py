@@ -106,6 +106,25 @@ def test_corrupted_columns_are_measured_whatever_the_batches(subject, pixels, la
     assert measure("corruption_retention_mean", records).n == 40
 
 
+def test_corrupted_samples_are_shown_until_they_are_enough(subject, pixels, labels):
+    def raw(at):
+        return pixels[torch.as_tensor(at)]
+
+    looks, order = [], np.array([7, 1, 30, 4, 12])
+
+    def enough(right):
+        looks.append(right)
+        return len(right) >= 4
+
+    under = ImageCorruptions(raw, 3)
+    found = collect_corrupted(subject, under, labels, order, batch_size=2, enough=enough)
+    assert [seen.shape for seen in looks] == [(2, 15), (4, 15)]
+    assert found["index"].reshape(4, 75)[:, 0].tolist() == [7, 1, 30, 4]
+    assert looks[1] == pytest.approx(found["correct"].reshape(4, 15, 5).mean(2))
+    alone = collect_corrupted(subject, under, labels, order[3:4])
+    assert alone["correct"].tolist() == found["correct"][3 * 75 :].tolist()
+
+
 def test_replay_agrees_with_itself_and_notices_another_model(subject, pixels, labels, make_records):
     def raw(at):
         return pixels[torch.as_tensor(at)]

@@ -21,6 +21,7 @@ from basestone.core.evidence import CONFIDENCE, Interval, Measurement, Records, 
 from basestone.measures.bootstrap import DRAWS, decidable, describe, ratio_draws, ratio_interval
 from basestone.measures.predictions import clean_predictions
 from basestone.measures.robustness import FAMILIES, SEVERITIES, SPEECH_FAMILIES, TEXT_FAMILIES
+from basestone.measures.sequence import least_ratio_sequence, ratio_sequence
 
 _SEED = 0
 MIN_RIGHT = 20  # with fewer, some of 2,000 draws would hold none, and have no ratio
@@ -34,9 +35,12 @@ def corruption_retention_mean(records: Records) -> Measurement:
     clean, corrupted = correctness(records)
     mean = corrupted.mean((1, 2))
     value = float(mean.mean() / clean.mean())
+    if records.sequential("corrupted"):
+        interval = ratio_sequence(mean, clean)
+        return _measurement("corruption_retention_mean", value, interval, clean, corrupted, records)
     low, high = (ratio_draws(mean[:, None], clean, add=add, seed=_SEED)[:, 0] for add in (0, 1))
     interval = ratio_interval(low, high, mean - value * clean, seed=_SEED)
-    return _measurement("corruption_retention_mean", value, interval, clean, corrupted, types_of(records))
+    return _measurement("corruption_retention_mean", value, interval, clean, corrupted, records)
 
 
 def corruption_retention_worst(records: Records) -> Measurement:
@@ -44,8 +48,9 @@ def corruption_retention_worst(records: Records) -> Measurement:
     clean, corrupted = correctness(records)
     by_type = corrupted.mean(2)
     value = float((by_type.mean(0) / clean.mean()).min())
-    interval = worst_interval(clean, by_type)
-    return _measurement("corruption_retention_worst", value, interval, clean, corrupted, types_of(records))
+    bounds = least_ratio_sequence if records.sequential("corrupted") else worst_interval
+    interval = bounds(by_type, clean)
+    return _measurement("corruption_retention_worst", value, interval, clean, corrupted, records)
 
 
 def types_of(records: Records) -> tuple[str, ...]:
@@ -84,8 +89,8 @@ def correctness(records: Records) -> tuple[NDArray[np.float64], NDArray[np.float
     return clean, corrupted
 
 
-def worst_interval(clean: NDArray[np.float64], by_type: NDArray[np.float64], draws: int = DRAWS) -> Interval:
-    """Bounds of the least retention from clean (N) and corrupted (N×T) correctness; see the module's docstring."""
+def worst_interval(by_type: NDArray[np.float64], clean: NDArray[np.float64], draws: int = DRAWS) -> Interval:
+    """Bounds of the least retention from corrupted (N×T) and clean (N) correctness; see the module's docstring."""
     low, high = (ratio_draws(by_type, clean, add=add, seed=_SEED, draws=draws) for add in (0, 1))
     ratios = (by_type.sum(0) + 1) / (clean.sum() + 1)  # of the sample that the upper draws come from
     error = high.std(0)
@@ -106,12 +111,13 @@ def _measurement(
     interval: Interval,
     clean: NDArray[np.float64],
     corrupted: NDArray[np.float64],
-    types: tuple[str, ...],
+    records: Records,
 ) -> Measurement:
     by_type = corrupted.mean((0, 2)) / clean.mean()
-    retained = {kind: float(by_type[i]) for i, kind in enumerate(types)}
+    retained = {kind: float(by_type[i]) for i, kind in enumerate(types_of(records))}
     worst = min(retained, key=lambda kind: retained[kind])
     detail = {"clean_accuracy": float(clean.mean()), "worst": worst, "by_corruption": retained}
+    detail |= records.sequential("corrupted")
     return Measurement(measure=name, value=value, unit="fraction", n=len(clean), interval=interval, detail=detail)
 
 

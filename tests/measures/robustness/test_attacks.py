@@ -132,6 +132,28 @@ def test_what_happens_to_an_image_does_not_depend_on_its_batch(norm):
         assert whole[name][[2, 5, 7]].tolist() == some[name].tolist(), name
 
 
+def test_images_are_attacked_until_they_are_enough():
+    inputs, model = torch.rand(9, 1, SIDE, SIDE, generator=torch.Generator().manual_seed(0)), small_net()
+    labels, order, looks = model(inputs).argmax(1).numpy(), np.array([8, 3, 0, 5, 1, 2]), []
+
+    def attacked(**how):
+        at = lambda index: inputs[torch.as_tensor(index)]  # noqa: E731
+        attack = Attack(norm="linf", epsilon=0.3, budget="fast")
+        return collect_attacked(Subject(model=model), at, labels, order, attack, seed=3, batch_size=2, **how)
+
+    def enough(robust, clean):
+        looks.append((robust.tolist(), clean.tolist()))
+        return len(robust) >= 4
+
+    told: list[tuple[int, int]] = []
+    whole, some = attacked(), attacked(enough=enough, progress=lambda *seen: told.append(seen))
+    assert [len(robust) for robust, _ in looks] == [2, 4]
+    assert looks[1] == (whole["robust"][:4].tolist(), whole["clean"][:4].tolist())
+    for name in whole:
+        assert some[name].tolist() == whole[name][:4].tolist(), name
+    assert told[-1] == (16, 24) and sorted(told) == told
+
+
 @pytest.mark.parametrize("norm", NORMS)
 def test_everything_that_fell_is_wrong_within_the_ball_and_passes_are_counted(norm):
     model, inputs = small_net(), torch.rand(9, 1, SIDE, SIDE, generator=torch.Generator().manual_seed(0))

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import numpy as np
 import torch
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from basestone.core.ball import Ball
@@ -19,7 +19,7 @@ from basestone.measures.robustness.attacks.fab import fab_t
 from basestone.measures.robustness.attacks.options import EFFORTS, Attack, Effort
 from basestone.measures.robustness.attacks.square import square
 from basestone.measures.robustness.attacks.victim import Victim
-from basestone.measures.subject import Columns, Progress, Raw, Subject, to_unit
+from basestone.measures.subject import Columns, Progress, Raw, Subject, batches, to_unit
 
 STAGES: dict[str, Callable[[Victim, Tensor, Effort], None]] = {
     "apgd_ce": apgd_ce,
@@ -39,6 +39,9 @@ def victim_of(
     return Victim(subject, to_unit(raw(index)), truth, index.tolist(), ball=ball, seed=seed)
 
 
+Enough = Callable[[NDArray[np.float64], NDArray[np.float64]], bool]
+
+
 def collect_attacked(
     subject: Subject,
     raw: Raw,
@@ -48,10 +51,25 @@ def collect_attacked(
     *,
     seed: int,
     batch_size: int = 250,
+    enough: Enough | None = None,
     progress: Progress | None = None,
 ) -> Columns:
-    """The columns of ``attacked``: each of ``positions`` right or wrong, clean and attacked, by what, at what cost."""
-    victim = victim_of(subject, raw, labels, positions, attack, seed=seed)
+    """The columns of ``attacked``: each of ``positions`` right or wrong, clean and attacked, by what, at what cost.
+
+    ``enough`` is asked after every batch which images are robust and which right when clean (N each, 0 or 1, in the
+    order of ``positions``); once it says so, no more are attacked. Without it all are gathered into full batches.
+    """
+    index, parts = np.asarray(positions, np.int64), list[Columns]()
+    for part in batches(index, batch_size if enough else len(index), None):
+        victim = victim_of(subject, raw, labels, part, attack, seed=seed)
+        done = sum(len(before["index"]) for before in parts)
+        parts.append(_attacked(victim, attack, batch_size, _after(progress, done, len(part), len(index))))
+        if enough and enough(*(np.concatenate([one[name] for one in parts]) for name in ("robust", "clean"))):
+            break
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+
+def _attacked(victim: Victim, attack: Attack, batch_size: int, progress: Progress | None) -> Columns:
     clean, felled_by = run_cascade(victim, EFFORTS[attack.budget], batch_size, progress)
     return {
         "index": np.asarray(victim.index, np.int64),
@@ -62,6 +80,13 @@ def collect_attacked(
         "forwards": victim.forwards,
         "backwards": victim.backwards,
     }
+
+
+def _after(progress: Progress | None, done: int, size: int, total: int) -> Progress | None:
+    """Tells of ``size`` images that follow ``done`` others of ``total``."""
+    if progress is None:
+        return None
+    return lambda part, of: progress(round((done + size * part / of) * len(STAGES)), total * len(STAGES))
 
 
 def run_cascade(

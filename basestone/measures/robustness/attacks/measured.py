@@ -8,6 +8,7 @@ one that fails its own checks shows nothing.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -16,6 +17,7 @@ import numpy as np
 from basestone.core.evidence import Interval, Measurement, Records, RecordsMissing
 from basestone.measures.interval import clopper_pearson, exact
 from basestone.measures.robustness.attacks import ATTACKS, BLACK_BOX
+from basestone.measures.sequence import ratio_sequence
 
 TOLERATED = 0.01  # of the images, beyond chance, before a check raises its flag
 SHORT = {
@@ -37,7 +39,7 @@ def adversarial_retention(records: Records) -> Measurement:
     if (robust & ~clean).any():
         raise RecordsMissing("an image that is wrong when clean cannot be robust, and 'attacked' says that some are")
     kept, right = int(robust.sum()), int(clean.sum())
-    flags, bounds = raised(table, checks), clopper_pearson(kept, right)
+    flags, bounds = raised(table, checks), _bounds(records, robust[clean])
     undecided: dict[str, str] | None = None
     if flags:
         undecided = {key: said.format(", ".join(flags)) for key, said in INVALID.items()}
@@ -45,7 +47,7 @@ def adversarial_retention(records: Records) -> Measurement:
     elif not checks["whole"] and kept:
         undecided = SHORT
         bounds = Interval(
-            lower=0.0, upper=bounds.upper, method="clopper-pearson above, none below: cut short", decidable=False
+            lower=0.0, upper=bounds.upper, method=f"{bounds.method} above, none below: cut short", decidable=False
         )
     return Measurement(
         measure="adversarial_retention",
@@ -53,8 +55,18 @@ def adversarial_retention(records: Records) -> Measurement:
         unit="fraction",
         n=right,
         interval=bounds,
-        detail=_told(table, checks, clean, robust) | ({"undecided": undecided} if undecided else {}),
+        detail=_told(table, checks, clean, robust)
+        | records.sequential("attacked")
+        | ({"undecided": undecided} if undecided else {}),
     )
+
+
+def _bounds(records: Records, kept: np.ndarray) -> Interval:
+    """Of the share that is kept: exact ones for a number of images that was fixed, else such as hold at every look."""
+    if not records.sequential("attacked"):
+        return clopper_pearson(int(kept.sum()), len(kept))
+    found = ratio_sequence(kept, np.ones(len(kept)))
+    return replace(found, upper=min(found.upper, 1.0))
 
 
 def attack_validity(records: Records) -> Measurement:
