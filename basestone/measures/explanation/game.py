@@ -1,24 +1,26 @@
 """Shapley values of a game: what each player adds, averaged over all orders in which they might arrive.
 
-Exact up to twelve players, by every coalition. Beyond, from permutations drawn at random together with their reverses
-(antithetic: who came first comes last), which cancels what players do in pairs; the permutations are rows of random
-Latin squares, so that every player comes equally often at every place, and no coalition is asked twice. Own code.
+Exact up to twelve players, by every coalition. Beyond, they are the coefficients of the weighted regression of worth on
+who is there (KernelSHAP), over coalitions drawn together with their complements, which cancels what players do in
+pairs. Every size gets equally many, none is drawn twice, and where all are drawn the values are exact. Own code.
 
-Sources: Shapley 1953; Castro, Gómez & Tejada 2009, Computers & Operations Research 36 (permutation sampling); Mitchell,
-Cooper, Frank & Holmes 2022, JMLR 23 (antithetic permutations, section 3.2).
+Sources: Shapley 1953; Lundberg & Lee 2017, arXiv:1705.07874 (the regression); Covert & Lee 2021, arXiv:2012.01536
+(complements, the constraint); Musco & Witter 2025, arXiv:2410.01917 (equally many of every size, none twice).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from math import factorial
+from itertools import combinations
+from math import comb, factorial
 
 import numpy as np
 from numpy.typing import NDArray
 
 EXACT = 12  # players, up to which all coalitions are asked
-FEWEST_PAIRS = 2  # of permutations, as a standard error needs
+FEWEST_PAIRS = 2  # of a coalition and its complement, for each player: a regression needs more than one
+_LISTED = 20_000  # coalitions of a size, up to which they are listed to draw from
 
 Worth = Callable[[NDArray[np.bool_]], NDArray[np.float64]]
 
@@ -39,12 +41,12 @@ def shapley_values(
 ) -> ShapleyValues:
     """The values of the game ``worth`` (S×P booleans to S numbers).
 
-    ``evaluations``: coalitions that may be asked where there are more than ``exact`` players; at least two pairs of
-    permutations are drawn whatever it says.
+    ``evaluations``: coalitions that may be asked where there are more than ``exact`` players; at least two pairs for
+    each player are drawn whatever it says.
     """
     if players < 1:
         raise ValueError(f"a game needs a player; got {players}.")
-    return exactly(worth, players) if players <= exact else sampled(worth, players, evaluations, generator)
+    return exactly(worth, players) if players <= max(exact, 2) else sampled(worth, players, evaluations, generator)
 
 
 def exactly(worth: Worth, players: int) -> ShapleyValues:
@@ -68,36 +70,67 @@ def exactly(worth: Worth, players: int) -> ShapleyValues:
 
 
 def sampled(worth: Worth, players: int, evaluations: int, generator: np.random.Generator) -> ShapleyValues:
-    """From pairs of a permutation and its reverse, as many as ``evaluations`` different coalitions allow.
+    """For three players and more: by regression over pairs of a coalition and its complement, as many as are allowed.
 
-    The errors are those of independent pairs; as rows of a Latin square vary less than that, they err to the safe side.
+    A pair's difference is the sum of its values, those who are there less those who are not; the values add up to
+    what everyone adds, whatever is drawn. The errors are those of a regression on a part of a finite population,
+    from residuals without their own pull (HC3); they err to the safe side.
     """
-    least = max(FEWEST_PAIRS, (evaluations - 2) // (2 * max(players - 1, 1)))
-    squares = [latin_square(players, generator) for _ in range(-(-2 * least // players))]
-    orders = np.concatenate(squares)[: 2 * least]
-    orders = np.stack([orders, orders[:, ::-1]], 1)  # pairs × 2 × P
-    rank = np.argsort(orders, axis=2)
-    there = rank[:, :, None, :] < np.arange(players + 1)[:, None]  # pairs × 2 × (P + 1) × P: the first 0 … P
-    asked, first, place = np.unique(
-        np.packbits(there, axis=-1).reshape(there[..., 0].size, -1), axis=0, return_index=True, return_inverse=True
-    )
-    known = np.searchsorted(np.sort(first), np.arange(1, len(orders) + 1) * 2 * (players + 1))  # after each pair
-    pairs = max(FEWEST_PAIRS, int((known <= evaluations).sum()))
-    used = np.sort(first)[: known[pairs - 1]]
-    found = np.empty(len(asked))
-    found[place.ravel()[used]] = worth(there.reshape(-1, players)[used])
-    path = found[place.ravel().reshape(there.shape[:3])[:pairs]]
-    by_pair = np.take_along_axis(np.diff(path, axis=2), rank[:pairs], axis=2).mean(1)  # each player's own
+    sizes, counts = _shares(players, max((evaluations - 2) // 2, FEWEST_PAIRS * players))
+    half = np.concatenate([_drawn(players, size, count, generator) for size, count in zip(sizes, counts, strict=True)])
+    ends = np.array([[True] * players, [False] * players])
+    everyone, nobody, *found = np.asarray(worth(np.concatenate([ends, half, ~half])), np.float64).tolist()
+    there = half.sum(1)
+    chance = np.repeat([count / _pairs(players, size) for size, count in zip(sizes, counts, strict=True)], counts)
+    kernel = np.array([(players - 1) / (comb(players, s) * s * (players - s)) for s in there.tolist()])
+    even = (everyone - nobody) / players
+    signs = np.where(half, 1.0, -1.0)
+    gaps = np.array(found[: len(half)]) - np.array(found[len(half) :]) - even * signs.sum(1)
+    uneven, errors = _regression(signs - signs.mean(1, keepdims=True), gaps, kernel / chance, chance)
     return ShapleyValues(
-        values=by_pair.mean(0),
-        errors=by_pair.std(0, ddof=1) / np.sqrt(pairs),
-        everyone=float(path[0, 0, -1]),
-        nobody=float(path[0, 0, 0]),
-        evaluations=len(used),
+        values=even + uneven, errors=errors, everyone=everyone, nobody=nobody, evaluations=2 * len(half) + 2
     )
 
 
-def latin_square(size: int, generator: np.random.Generator) -> NDArray[np.int64]:
-    """Permutations, one a row, in which every player stands once at every place: a cyclic square with all shuffled."""
-    cyclic = (np.arange(size)[:, None] + np.arange(size)) % size
-    return generator.permutation(size)[cyclic][generator.permutation(size)][:, generator.permutation(size)]
+def _shares(players: int, pairs: int) -> tuple[list[int], list[int]]:
+    """Sizes of coalitions, up to half of the players, and how many pairs of each: equally many, as far as there are."""
+    open_sizes, left, counts = list(range(1, players // 2 + 1)), pairs, dict[int, int]()
+    for size in sorted(open_sizes, key=lambda size: _pairs(players, size)):
+        counts[size] = min(_pairs(players, size), left // (len(open_sizes) - len(counts)))
+        left -= counts[size]
+    used = [size for size in open_sizes if counts[size]]
+    return used, [counts[size] for size in used]
+
+
+def _pairs(players: int, size: int) -> int:
+    """How many coalitions of a size there are, complements of that size not counted again."""
+    return comb(players, size) // (2 if 2 * size == players else 1)
+
+
+def _drawn(players: int, size: int, count: int, generator: np.random.Generator) -> NDArray[np.bool_]:
+    """``count`` different coalitions of ``size``, count×P; half of the players are drawn with the first among them."""
+    first, rest, wanted = (1, players - 1, size - 1) if 2 * size == players else (0, players, size)
+    if comb(rest, wanted) <= _LISTED:
+        listed = np.array(list(combinations(range(rest), wanted)), np.int64).reshape(-1, wanted)
+        chosen = listed[generator.choice(len(listed), count, replace=False)]
+    else:
+        seen: dict[tuple[int, ...], None] = {}
+        while len(seen) < count:
+            seen[tuple(sorted(generator.choice(rest, wanted, replace=False).tolist()))] = None
+        chosen = np.array(list(seen), np.int64)
+    keep = np.zeros((count, players), bool)
+    keep[np.arange(count)[:, None], chosen + first] = True
+    keep[:, :first] = True
+    return keep
+
+
+def _regression(
+    rows: NDArray[np.float64], gaps: NDArray[np.float64], weights: NDArray[np.float64], chance: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Coefficients of ``gaps`` on ``rows`` (M×P), weighted, and their errors; ``chance``: of a row to be drawn."""
+    inverse = np.linalg.pinv(rows.T @ (weights[:, None] * rows), rcond=1e-10, hermitian=True)  # rows sum to nothing
+    pull = inverse @ (rows * weights[:, None]).T  # P×M: what each gap adds to each coefficient
+    found = pull @ gaps
+    own = np.einsum("mp,pm->m", rows, pull)
+    residual = (gaps - rows @ found) / np.maximum(1 - own, 1e-3)
+    return found, np.sqrt(np.maximum((pull**2) @ (residual**2 * (1 - chance)), 0))

@@ -18,7 +18,7 @@ AtLeastTwo = Annotated[int, Field(ge=2)]
 
 
 class Shapley(Strict):
-    """Shapley values: exact up to twelve players, from antithetic permutations beyond."""
+    """Shapley values: exact up to twelve players, by a regression over drawn coalitions beyond."""
 
     samples: PositiveInt = 30
     players: AtLeastTwo = Field(default=9, description="Patches of an image, or groups of neighbouring words.")

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from basestone.measures.explanation.game import exactly, latin_square, sampled, shapley_values
+from basestone.measures.explanation.game import exactly, sampled, shapley_values
 
 
 def generator(seed=0):
@@ -42,7 +42,7 @@ def test_the_axioms():
     assert symmetric.values == pytest.approx([5.0] * 5)  # 25 shared out alike
 
 
-@pytest.mark.parametrize("players", [1, 2, 7, 20])
+@pytest.mark.parametrize("players", [3, 7, 20])
 def test_what_is_sampled_sums_to_the_worth_of_everyone(players):
     game = network(players)
     found = sampled(game, players, 200, generator())
@@ -61,8 +61,8 @@ def test_no_coalition_is_asked_twice():
     assert len(seen) == len(set(seen)) <= 60
 
 
-def test_reversed_orders_cancel_what_is_pairwise():
-    # In a game of pairs, a player's contributions in an order and in its reverse add up to the same in every order.
+def test_complements_cancel_what_is_pairwise():
+    # In a game of pairs, a coalition's worth less its complement's is a sum of the values of both.
     pairs = generator(3).normal(size=(9, 9))
     found = sampled(lambda keep: np.einsum("sp,pq,sq->s", keep, pairs, keep), 9, 100, generator())
     exact = exactly(lambda keep: np.einsum("sp,pq,sq->s", keep, pairs, keep), 9)
@@ -81,10 +81,32 @@ def test_sampling_comes_within_five_percent_of_exact_at_512_answers():
     assert np.mean(off) < 0.05
 
 
-def test_every_player_comes_equally_often_at_every_place():
-    square = latin_square(7, generator())
-    assert all(sorted(line.tolist()) == [*range(7)] for line in (*square, *square.T))
-    assert not np.array_equal(square, latin_square(7, generator(1)))
+def test_all_coalitions_are_the_exact_values_without_error():
+    for players in (3, 6, 7):
+        found, exact = sampled(network(players), players, 2**players, generator()), exactly(network(players), players)
+        assert found.values == pytest.approx(exact.values)
+        assert found.errors == pytest.approx(np.zeros(players), abs=1e-12)
+        assert found.evaluations == 2**players
+
+
+def test_every_size_is_drawn_equally_often_as_far_as_it_goes():
+    seen = []
+
+    def worth(keep):
+        seen.append(keep)
+        return keep.sum(1).astype(float)
+
+    sampled(worth, 12, 512, generator())
+    sizes = np.bincount(np.concatenate(seen).sum(1), minlength=13)
+    assert sizes[[0, 12]].tolist() == [1, 1] and sizes[[1, 11]].tolist() == [12, 12]
+    assert sizes[2:11].tolist() == [48, 48, 49, 49, 98, 49, 49, 48, 48]
+    assert len({bytes(row) for row in np.concatenate(seen)}) == 512
+
+
+def test_many_players_are_drawn_without_listing_all():
+    weights = generator(1).normal(size=60)
+    found = sampled(lambda keep: keep @ weights, 60, 400, generator())
+    assert found.values == pytest.approx(weights)  # additive: a regression finds it whatever is drawn
 
 
 def test_standard_errors_are_those_of_repetition():
@@ -103,6 +125,7 @@ def test_few_players_are_exact_and_many_are_not():
         return keep.sum(1).astype(float)
 
     assert shapley_values(worth, 4, 10, generator()).evaluations == 16
+    assert shapley_values(worth, 2, 10, generator(), exact=0).evaluations == 4  # with two there is nothing to draw
     assert shapley_values(worth, 13, 100, generator()).evaluations <= 100
     with pytest.raises(ValueError, match="a game needs a player; got 0"):
         shapley_values(worth, 0, 10, generator())
