@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from basestone.core.evidence import Interval, Records
+from basestone.core.evidence import Interval, Records, RecordsMissing
 from basestone.measures.bootstrap import cluster_bootstrap
+from basestone.measures.fairness.pairs import gap_interval, pairs, shares, widest
 from basestone.measures.interval import clopper_pearson, paired_difference
 
 OWN = "own"
@@ -19,13 +21,31 @@ def beside_rows(records: Records) -> list[dict[str, Any]]:
     """A row each column of ``beside``, the audited model's (``own``) first: value, bounds, difference to it.
 
     Right answers (0 or 1) give an accuracy; nats, where there is a column ``bytes``, give bits per byte, for which
-    less is better. Bounds are one-sided, 95 %.
+    less is better. Bounds are one-sided, 95 %. Where the data name groups each row of accuracies has its ``gap``: the
+    largest between two groups, as FAI-1 takes it, and its bounds.
     """
     table = dict(records.table("beside"))
     table.pop("index")
     size = table.pop("bytes", None)
     own = table[OWN]
-    return [_row(name, values, own, size) for name, values in table.items()]
+    gaps = {} if size is not None else _gaps(records, table)
+    return [_row(name, values, own, size) | gaps.get(name, {}) for name, values in table.items()]
+
+
+def _gaps(records: Records, right: Mapping[str, NDArray[Any]]) -> dict[str, dict[str, Any]]:
+    """Model → its gap, of the samples of ``clean_test`` that each gets right; nothing without two groups."""
+    try:
+        compared = {
+            name: pairs(shares(records, lambda held, hit=values: (np.ones(len(held), bool), hit.astype(bool))))
+            for name, values in right.items()
+        }
+    except RecordsMissing:
+        return {}
+    bounds = {name: gap_interval(found) for name, found in compared.items()}
+    return {
+        name: {"gap": {"value": widest(found)[0], "lower": bounds[name].lower, "upper": bounds[name].upper}}
+        for name, found in compared.items()
+    }
 
 
 def _row(name: str, values: NDArray[Any], own: NDArray[Any], size: NDArray[np.int64] | None) -> dict[str, Any]:

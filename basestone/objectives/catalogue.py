@@ -7,6 +7,7 @@ from basestone.core.registry import Registry
 from basestone.objectives.adversarial import adversarial
 from basestone.objectives.detection import detection
 from basestone.objectives.group_dro import group_dro
+from basestone.objectives.group_penalty import group_penalty
 from basestone.objectives.language import causal_lm, masked_lm
 from basestone.objectives.sound import audio_lm
 from basestone.objectives.speech import ctc
@@ -19,6 +20,7 @@ OBJECTIVES: Registry[Objective] = Registry(
         "cross_entropy": cross_entropy,
         "mse": mse,
         "group_dro": group_dro,
+        "group_penalty": group_penalty,
         "adversarial": adversarial,
         "masked_lm": masked_lm,
         "causal_lm": causal_lm,

@@ -31,10 +31,11 @@ MODELS_OF = {
 MOST_SAMPLES = 1_000_000  # of sound in a batch of an audit: a gigabyte of answers
 SPEAKERS = ("tacotron2",)
 RECORDED = ("index", "label", "prediction", "confidence", "loss")
+BY_GROUP = ("group_dro", "group_penalty")  # objectives that treat groups apart
 OBJECTIVES_OF = {
-    "images": ("cross_entropy", "mse", "group_dro", "adversarial"),
-    "text": ("cross_entropy", "mse", "group_dro", "masked_lm", "causal_lm"),
-    "speech": ("cross_entropy", "mse", "group_dro", "ctc", "audio_lm", "synthesis"),
+    "images": ("cross_entropy", "mse", *BY_GROUP, "adversarial"),
+    "text": ("cross_entropy", "mse", *BY_GROUP, "masked_lm", "causal_lm"),
+    "speech": ("cross_entropy", "mse", *BY_GROUP, "ctc", "audio_lm", "synthesis"),
     "boxes": ("detection",),
 }
 
@@ -82,7 +83,7 @@ def fitting(recipe: Recipe, stage: Pretrain, data: Data, path: str) -> Iterator[
 
 def quantities(stage: Pretrain | Adapt, data: Data, path: str) -> Iterator[Fault]:
     """Numbers are not told apart as classes are."""
-    if getattr(data, "labels", "classes") == "numbers" and stage.objective.kind in ("cross_entropy", "group_dro"):
+    if getattr(data, "labels", "classes") == "numbers" and stage.objective.kind in ("cross_entropy", *BY_GROUP):
         yield Fault(path=f"{path}.objective.kind", message="tells classes apart, and labels are numbers. Choose mse.")
 
 
@@ -99,9 +100,10 @@ def labels_of_task(data: Data, task: str | None) -> Iterator[Fault]:
 def grouped_training(stage: Pretrain | Adapt | Compress, data: Data | None, path: str) -> Iterator[Fault]:
     """What treats groups apart needs data that name them."""
     grouped = bool(getattr(stage.data if not isinstance(stage, Compress) and stage.data else data, "groups", ()))
-    if stage.objective.kind == "group_dro" and not isinstance(stage, Pretrain):
-        yield Fault(path=f"{path}.objective.kind", message="can be group_dro in pretrain only. Choose cross_entropy.")
-    elif stage.objective.kind == "group_dro" and not grouped:
+    kind = stage.objective.kind
+    if kind in BY_GROUP and not isinstance(stage, Pretrain):
+        yield Fault(path=f"{path}.objective.kind", message=f"can be {kind} in pretrain only. Choose cross_entropy.")
+    elif kind in BY_GROUP and not grouped:
         yield Fault(path=f"{path}.objective.kind", message="needs groups, and the data name none. Add data.groups.")
     if stage.fit is not None and stage.fit.balance not in (None, "classes") and not grouped:
         yield Fault(path=f"{path}.fit.balance", message="needs groups, and the data name none. Add data.groups.")

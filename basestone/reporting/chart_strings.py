@@ -151,6 +151,14 @@ CHARTS: dict[str, tuple[str, str]] = {
         "the dashed line is the accuracy of all.",
         "配方所列各群体取值的测试准确率（由低到高）及双侧 90% 界限；虚线为全体准确率。",
     ),
+    "chart_fair_front": ("What equal treatment costs", "公平的代价"),
+    "chart_fair_front_note": (
+        "Test accuracy against the largest gap in accuracy between two groups (FAI-1), of the audited model and those "
+        "beside it, with one-sided 95 % bounds; up and to the left is better, and grey is beaten in both.",
+        "被审计模型与对照模型的测试准确率与群体间最大准确率差距（FAI-1），附单侧 95% 界限；"
+        "越靠左上越好，灰色表示两项均被超过。",
+    ),
+    "largest_gap": ("largest gap in accuracy between two groups", "群体间最大准确率差距"),
     "chart_confusion": ("Confusion matrix", "混淆矩阵"),
     "chart_confusion_note": (
         "Test samples by true class (rows) and predicted class (columns); the shade is the share of the row.",

@@ -41,7 +41,7 @@ class Figure:
 def figures(view: ReportView) -> list[Figure]:
     """The charts of a run, in the order of the page."""
     makers = (
-        *(intervals, learning, methods, transfer, candidates, groups, confusion, reliability, classes),
+        *(intervals, learning, methods, transfer, candidates, groups, fair_front, confusion, reliability, classes),
         *(robustness, kept_precision, sounds, membership, relevance, latency, stages),
     )
     return [figure for maker in makers for figure in _unless_missing(maker, view)]
@@ -127,6 +127,17 @@ def groups(view: ReportView) -> Figure | None:
     overall = float((table["label"] == table["prediction"]).mean())
     note = say("chart_groups_note")
     return _figure("groups", note, lambda language: group_charts.groups_chart(found, overall, language))
+
+
+def fair_front(view: ReportView) -> Figure | None:
+    """Accuracy against the largest gap between groups, of the audited model and those beside it."""
+    rows = [
+        {**row, "name": view.subject if row["name"] == "own" else row["name"]} for row in view.beside if "gap" in row
+    ]
+    if len(rows) < 2:
+        return None
+    note = say("chart_fair_front_note")
+    return _figure("fair_front", note, lambda language: group_charts.fair_front_chart(rows, language))
 
 
 def confusion(view: ReportView) -> Figure | None:

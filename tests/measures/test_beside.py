@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 
+from basestone.measures import measure
 from basestone.measures.baselines import tfidf_logistic
 from basestone.measures.beside import beside_rows
 from basestone.measures.interval import clopper_pearson
@@ -20,6 +21,23 @@ def test_accuracies_stand_with_exact_bounds_and_paired_differences(make_records)
     gap = second["difference"]
     assert gap["value"] == pytest.approx(-0.05) and gap["lower"] < -0.05 < gap["upper"]
     assert gap["upper"] - gap["lower"] < second["upper"] - second["lower"], "pairing removes what both share"
+
+
+def test_each_model_has_its_own_gap_between_groups(make_records):
+    group = np.repeat(["a", "b"], 50)
+    own, even = np.r_[np.ones(50), np.repeat([1, 0], 25)].astype(int), np.tile([1, 1, 1, 0, 1], 20)
+    clean = {"index": np.arange(100), "label": np.zeros(100, int), "prediction": 1 - own, "group": group}
+    clean |= {"confidence": np.full(100, 0.9), "loss": np.ones(100)}
+    table = {"index": np.arange(100), "own": own, "even": even}
+    first, second = beside_rows(make_records(clean_test=clean, beside=table))
+    assert first["gap"]["value"] == 0.5 and 0 < first["gap"]["lower"] < 0.5 < first["gap"]["upper"]
+    assert first["gap"] == pytest.approx(gap_of(make_records(clean_test=clean)))  # as the clause has it
+    assert second["gap"]["value"] == 0.0 and second["gap"]["lower"] == 0.0
+
+
+def gap_of(records):
+    found = measure("group_accuracy_gap", records)
+    return {"value": found.value, "lower": found.interval.lower, "upper": found.interval.upper}
 
 
 def test_nats_become_bits_a_byte_and_less_is_better(make_records):
