@@ -127,7 +127,12 @@ class FasterRCNN(nn.Module):
 def _body(backbone: Backbone) -> Any:
     if backbone == "mobilenet_v3_large":
         return mobilenet_backbone(
-            backbone_name=backbone, weights=None, fpn=True, norm_layer=nn.BatchNorm2d, trainable_layers=6
+            backbone_name=backbone,
+            weights=None,
+            fpn=True,
+            norm_layer=nn.BatchNorm2d,
+            trainable_layers=6,
+            returned_layers=[2, 3, 5],  # strides 8, 16 and 32, as of the others; by itself it would see 32 alone
         )
     return resnet_fpn_backbone(
         backbone_name=backbone,
