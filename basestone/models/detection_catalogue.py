@@ -96,7 +96,7 @@ def rt_detr(
     objects with noise to be taken off. ``pretrained``: with the weights at ``path``; ``config``: the network's own
     configuration, None: read from ``path``. Sides must be multiples of 32.
     """
-    from basestone.models.sources import rt_detr as source
+    from basestone.models.sources import rt_detr_network as source
 
     spec = boxes_only(spec, "rt_detr")
     with own_randomness():

@@ -101,6 +101,12 @@ class Yolo(nn.Module):
         """What another set of classes makes anew: where something is, and whether, stays known."""
         return tuple(f"head.{level}.classes" for level in range(len(self.head)))
 
+    @property
+    def may_rest(self) -> tuple[str, ...]:
+        """What learns nothing of a level as long as no object is large or small enough for it."""
+        parts = ("classes", "class_branch", "boxes")
+        return tuple(f"head.{level}.{part}" for level in range(len(self.head)) for part in parts)
+
     def undecided(self, images: Tensor) -> Tensor:
         """N×A×(5 + K): all that is said of each place, before anything is sorted or suppressed."""
         return self.raw(images)[0]
