@@ -72,9 +72,14 @@ def test_the_loss_is_the_librarys_over_the_objects(model):
     ]  # fmt: skip
     with torch.no_grad():
         ours = OBJECTIVE(model.eval(), batch())
-        theirs = model.network(IMAGES, labels=labels).loss
+        theirs = model.network(model.pixels(IMAGES), labels=labels).loss
     assert ours.count == 3
     torch.testing.assert_close(ours.total, theirs * 3, rtol=1e-5, atol=1e-4)
+
+
+def test_the_network_sees_pixels_as_its_checkpoints_were_trained_on_them(model):
+    pixels = torch.rand(2, 3, 64, 96)
+    torch.testing.assert_close(model.pixels((pixels - 0.5) / 0.25), pixels)
 
 
 def test_photographs_add_up_where_statistics_are_not_shared(model):

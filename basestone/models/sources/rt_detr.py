@@ -6,7 +6,7 @@ assignment of the library (Kuhn 1955, by scipy) gives each object one query, so 
 
 Differs: layers start from their own rules as in the paper's code, the answering ones from a share of ``PRIOR``; the
 library's own start, weights of norms near zero, is meant to be overwritten by a checkpoint. Everything is computed in
-float32, which the assignment needs.
+float32, which the assignment needs, and of pixels in 0–1, as checkpoints were trained.
 
 Legend: N photographs, Q queries, K classes, M objects, D answers.
 """
@@ -14,7 +14,8 @@ Legend: N photographs, Q queries, K classes, M objects, D answers.
 from __future__ import annotations
 
 import math
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -32,8 +33,11 @@ class RTDetr(nn.Module):
 
     head_name = "head"
 
-    def __init__(self, network: nn.Module) -> None:
-        """``network``: the library's ``RTDetrForObjectDetection``; what answers in it gets a second name, ``head``."""
+    def __init__(self, network: nn.Module, mean: Sequence[float], std: Sequence[float]) -> None:
+        """``network``: the library's ``RTDetrForObjectDetection``; what answers in it gets a second name, ``head``.
+
+        ``mean`` and ``std`` by channel: how photographs come normalised, which the network wants in 0–1.
+        """
         super().__init__()
         model: Any = network.get_submodule("model")
         parts = {"chosen": model.enc_score_head, "placed": model.enc_bbox_head}
@@ -42,6 +46,8 @@ class RTDetr(nn.Module):
             parts["noised"] = model.denoising_class_embed
         self.head = nn.ModuleDict(parts)  # first, so that these are its names
         self.network = network
+        for name, values in {"mean": mean, "std": std}.items():
+            self.register_buffer(name, torch.tensor(values)[:, None, None], persistent=False)
 
     @property
     def class_layers(self) -> tuple[str, ...]:
@@ -52,9 +58,8 @@ class RTDetr(nn.Module):
 
     def forward(self, images: Tensor, targets: Tensor | None = None) -> Tensor | Loss:
         """Grey photographs are shown as three equal colours. Operations are counted without the noised queries."""
-        if images.is_meta:  # shapes without numbers: assigning and sorting take no operations that are counted
-            said = self.undecided(images)
-            return said if targets is None else Loss(total=said.sum(), count=len(images))
+        if images.is_meta:
+            return self._shapes(images, targets)
         if targets is None:
             found = self._run(images, None)
             return _answers(found.logits.sigmoid(), found.pred_boxes, images)
@@ -82,14 +87,27 @@ class RTDetr(nn.Module):
             return False
         return True
 
+    def pixels(self, images: Tensor) -> Tensor:
+        """N×3×H×W in 0–1."""
+        mean, std = cast("Tensor", self.mean), cast("Tensor", self.std)
+        return (images.float() * std + mean).expand(-1, 3, -1, -1)
+
+    def _shapes(self, images: Tensor, targets: Tensor | None) -> Tensor | Loss:
+        """Shapes without numbers, to count operations: all that a loss is made of; assigning and sorting take none."""
+        found = self._run(images, None)
+        if targets is None:
+            return found.logits
+        told = found.intermediate_logits, found.intermediate_reference_points
+        chosen = found.enc_outputs_class, found.enc_outputs_coord_logits
+        return Loss(total=torch.stack([said.sum() for said in (*told, *chosen)]).sum(), count=len(images))
+
     def _run(self, images: Tensor, labels: list[dict[str, Tensor]] | None) -> Any:
         """In float32, and never in inference mode: the library keeps places between calls, which training reads too."""
-        images = images.expand(-1, 3, -1, -1)
         with torch.autocast("cpu" if images.is_meta else images.device.type, enabled=False):
             if not torch.is_inference_mode_enabled():
-                return self.network(images.float(), labels=labels)
+                return self.network(self.pixels(images), labels=labels)
             with torch.inference_mode(mode=False), torch.no_grad():
-                return self.network(images.float().clone(), labels=labels)
+                return self.network(self.pixels(images), labels=labels)
 
 
 def _told(rows: Tensor, images: Tensor) -> dict[str, Tensor]:

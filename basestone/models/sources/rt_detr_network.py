@@ -48,7 +48,7 @@ def build(
     known, found.num_labels = found.num_labels, spec.num_classes
     _check(spec, found)
     network = _weights(path or "", revision, found) if pretrained else RTDetrForObjectDetection(found)
-    module = RTDetr(network)
+    module = RTDetr(network, spec.mean, spec.std)
     object.__setattr__(module, "settings", {"config": found.to_dict()})
     if pretrained:
         mark_pretrained(module, [] if known == spec.num_classes else module.class_layers)
