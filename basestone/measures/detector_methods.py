@@ -1,4 +1,4 @@
-"""Several detectors, perhaps trained with several seeds, on the same images: mean average precision and its differences.
+"""Several detectors, perhaps of several seeds, on the same images: mean average precision and its differences.
 
 As ``methods`` does it for answers that are right or wrong: images and seeds are resampled together, the same images for
 every detector (Owen 2007, the pigeonhole bootstrap). Average precision is no mean over images, hence every draw has its

@@ -16,7 +16,15 @@ from basestone.core.registry import Section
 from basestone.data.detection.options import BoxData
 from basestone.data.options import DataOptions
 from basestone.data.text.options import TextData
-from basestone.recipe.fitting import adapting, fitting, group_names, grouped_training, labels_of_task, quantities, sound_at_once
+from basestone.recipe.fitting import (
+    adapting,
+    fitting,
+    group_names,
+    grouped_training,
+    labels_of_task,
+    quantities,
+    sound_at_once,
+)
 from basestone.recipe.schema import Adapt, Audit, Compress, Data, Extract, Pretrain, Recipe, Report, data_kind
 
 NEEDS = {

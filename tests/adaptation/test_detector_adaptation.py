@@ -1,4 +1,4 @@
-"""Methods of adaptation on detectors: nothing changes at the start, the rest stays frozen, and what is known is kept."""
+"""Methods of adaptation on detectors: nothing changes at first, what is frozen stays, what is known is kept."""
 
 from __future__ import annotations
 

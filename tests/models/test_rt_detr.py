@@ -67,9 +67,12 @@ def test_answers_by_hand():
 
 def test_the_loss_is_the_librarys_over_the_objects(model):
     labels = [
-        {"class_labels": torch.tensor([0, 1]), "boxes": torch.tensor([[0.25, 0.375, 1 / 3, 0.5], [0.75, 0.5625, 1 / 3, 0.5]])},
-        {"class_labels": torch.tensor([1]), "boxes": torch.tensor([[46 / 96, 36 / 64, 1 / 3, 0.5]])},
-    ]  # fmt: skip
+        {"class_labels": torch.tensor(classes), "boxes": torch.tensor(boxes)}
+        for classes, boxes in (
+            ([0, 1], [[24 / 96, 24 / 64, 1 / 3, 0.5], [72 / 96, 36 / 64, 1 / 3, 0.5]]),
+            ([1], [[46 / 96, 36 / 64, 1 / 3, 0.5]]),
+        )
+    ]
     with torch.no_grad():
         ours = OBJECTIVE(model.eval(), batch())
         theirs = model.network(model.pixels(IMAGES), labels=labels).loss

@@ -1,4 +1,4 @@
-"""A tiny RT-DETR from nothing finds objects in scenes it never saw, better than always answering where they usually lie."""
+"""A tiny RT-DETR from nothing finds objects in scenes it never saw, better than answering where they usually lie."""
 
 from __future__ import annotations
 

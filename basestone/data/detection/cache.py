@@ -65,7 +65,7 @@ class BoxCache:
     def regrouped(self, classes: Mapping[str, Sequence[str]] | None) -> BoxCache:
         """With boxes of new classes alone, each made of some of the source's; None: as it is.
 
-        Every photograph stays: one without such a box is background. DataError when a class is not there or named twice.
+        Every photograph stays, one without such a box as background. DataError: a class is not there, or named twice.
         """
         if classes is None:
             return self

@@ -20,7 +20,9 @@ else:
 Side = Annotated[int, Interval(ge=32)]
 Classes = Annotated[
     dict[str, Annotated[list[str], Len(min_length=1)]],
-    Field(min_length=1, description="New classes, each with those of the source in it; boxes of the rest are left out."),
+    Field(
+        min_length=1, description="New classes, each with those of the source in it; boxes of the rest are left out."
+    ),
 ]
 
 

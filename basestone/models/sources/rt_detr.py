@@ -94,6 +94,7 @@ class RTDetr(nn.Module):
 
     def _shapes(self, images: Tensor, targets: Tensor | None) -> Tensor | Loss:
         """Shapes without numbers, to count operations: all that a loss is made of; assigning and sorting take none."""
+        self.network.eval()  # in training the library looks at numbers
         found = self._run(images, None)
         if targets is None:
             return found.logits

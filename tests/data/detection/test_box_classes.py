@@ -1,4 +1,4 @@
-"""Classes of one's own over boxes: what is named stays, in the same splits; what is not goes, its photograph does not."""
+"""Classes of one's own over boxes: what is named stays, in the same splits; of what is not, the photograph stays."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from basestone.core.evidence import read_records
 from basestone.data.dataset import open_split, prepare
 from basestone.data.detection.options import BoxData
 
+MORE = SCENES | {"c": (60, 60, [(1, 5, 5, 25, 25)])}
 DRAWN = {"kind": "scenes", "train": 60, "test": 5, "side": 48, "objects": 2}
 
 
@@ -29,7 +30,7 @@ def voc(root, **changes) -> BoxData:
 
 @pytest.fixture
 def one_class(tmp_path):
-    root = write_voc(tmp_path / "voc", SCENES, {"train": ["a", "b"], "test": ["a"]})
+    root = write_voc(tmp_path / "voc", MORE, {"train": ["a", "b"], "test": ["c"]})
     card = made(tmp_path / "dogs", voc(root, classes={"hound": ["dog"]}))
     return card, lambda split: open_split(tmp_path / "dogs", tmp_path / "cache", split, view=View(kind="boxes"))
 
@@ -37,7 +38,7 @@ def one_class(tmp_path):
 def test_boxes_of_other_classes_go_and_are_counted(one_class):
     card, split = one_class
     assert card["spec"]["class_names"] == ["hound"] and card["splits"]["train"]["classes"] == {"hound": 2}
-    assert (card["boxes"]["total"], card["boxes"]["left_out"]) == (2, 1)
+    assert (card["boxes"]["total"], card["boxes"]["left_out"]) == (3, 1)
     batch = split("train").batch(np.array([0, 1]))
     # 'a' had a cat as well; its dog is the right half of an 80 × 40 photograph in 32 × 64
     assert batch.targets[0].tolist() == [[32, 0, 64, 32, 0]] and batch.targets[1, 0].tolist() == [16, 0, 32, 8, 0]
@@ -45,7 +46,7 @@ def test_boxes_of_other_classes_go_and_are_counted(one_class):
 
 
 def test_classes_can_be_joined_and_put_in_another_order(tmp_path):
-    root = write_voc(tmp_path / "voc", SCENES, {"train": ["a", "b"], "test": ["a"]})
+    root = write_voc(tmp_path / "voc", MORE, {"train": ["a", "b"], "test": ["c"]})
     card = made(tmp_path / "pets", voc(root, classes={"pet": ["dog", "cat"]}))
     assert card["splits"]["train"]["classes"] == {"pet": 3} and card["boxes"]["left_out"] == 0
     made(tmp_path / "turned", voc(root, classes={"dog": ["dog"], "cat": ["cat"]}))
@@ -91,7 +92,7 @@ def test_few_photographs_are_drawn_with_and_without_the_class_as_they_occur(tmp_
     ],
 )
 def test_classes_that_are_not_there_are_refused(tmp_path, classes, message):
-    root = write_voc(tmp_path / "voc", SCENES, {"train": ["a", "b"], "test": ["a"]})
+    root = write_voc(tmp_path / "voc", MORE, {"train": ["a", "b"], "test": ["c"]})
     with pytest.raises(DataError, match=message):
         made(tmp_path / "made", voc(root, classes=classes))
 
