@@ -22,7 +22,7 @@ SPEC = ImageSpec(
 ONE = dataclasses.replace(SPEC, class_names=("b",))
 MODEL = {
     "yolo": {"backbone": "resnet10t", "width": 16, "depth": 1},
-    "faster_rcnn": {"sides": [16, 32, 64], "proposals": 20, "sampled": 16, "width": 32},
+    "faster_rcnn": {"backbone": "resnet18", "sides": [16, 32, 64], "proposals": 20, "sampled": 16, "width": 32},
     "rt_detr": {"width": 16, "layers": 2, "queries": 12, "noised": 6},
 }
 OBJECTIVE = OBJECTIVES.build(OBJECTIVES.options("detection")(kind="detection"))
@@ -125,14 +125,14 @@ def test_a_level_on_which_no_object_lies_may_rest_and_one_that_is_wrongly_still_
 def test_a_fresh_class_is_learnt_on_what_the_parent_knew(tmp_path):
     """Where things are is not learnt again: the loss of a new class falls below that of a network from nothing."""
     parent = build("yolo")
-    train(parent, 40)
+    train(parent, 24)
     save_weights(parent, tmp_path / "w.safetensors")
     started, fresh = build("yolo", ONE, seed=1), build("yolo", ONE, seed=1)
     start_from(started, tmp_path / "w.safetensors", keep_head=False)
     batch = Batch(inputs=IMAGES, targets=BOXES, index=torch.arange(2))
     losses = []
     for model in (started, fresh):
-        train(model, 8)
+        train(model, 5)
         with torch.no_grad():
             loss = OBJECTIVE(model.train(), batch)
         losses.append(float(loss.total / loss.count))

@@ -13,7 +13,7 @@ from torch import nn
 
 from basestone.models.own.assignment import RADIUS
 from basestone.models.own.boxes import overlaps
-from basestone.models.own.yolo import STRIDES, Yolo, places
+from basestone.models.own.yolo import STRIDES, Yolo
 
 library = pytest.importorskip("libreyolo.models.yolox.nn", exc_type=ImportError)
 
@@ -40,22 +40,22 @@ def boxes(count: int, generator: torch.Generator) -> torch.Tensor:
     return torch.cat([corner, corner + torch.rand(count, 2, generator=generator) * 24 + 1], 1)
 
 
-def grid() -> list[torch.Tensor]:
-    """Column and row of every place, and its stride, each a list of 1×A as the library's head makes them."""
-    rows = [torch.meshgrid(torch.arange(h), torch.arange(w), indexing="ij") for h, w in SIZES]
-    stride = [torch.full((1, h * w), float(s)) for (h, w), s in zip(SIZES, STRIDES, strict=True)]
-    return [
-        [x.flatten()[None].float() for _, x in rows],
-        [y.flatten()[None].float() for y, _ in rows],
-        stride,
+def decoded(head, raw: torch.Tensor) -> tuple[torch.Tensor, list[list[torch.Tensor]]]:
+    """N×A×(5 + K) with centres and sides, by the library's rule; columns, rows and strides of the places by level."""
+    maps = [
+        part.mT.unflatten(2, size) for part, size in zip(raw.split([h * w for h, w in SIZES], 1), SIZES, strict=True)
+    ]
+    found = [head.get_output_and_grid(one, k, STRIDES[k], one.type()) for k, one in enumerate(maps)]
+    strides = [torch.full((1, h * w), float(stride)) for (h, w), stride in zip(SIZES, STRIDES, strict=True)]
+    return torch.cat([one for one, _ in found], 1), [
+        *([grid[..., axis] for _, grid in found] for axis in (0, 1)),
+        strides,
     ]
 
 
-def decoded(raw: torch.Tensor) -> torch.Tensor:
-    """By the library's rule: offsets count from a place's corner."""
-    head = library.YOLOXHead(CLASSES, width=0.125)
-    head.hw = SIZES
-    return head.decode_outputs(raw, raw.dtype)
+def moved(raw: torch.Tensor) -> torch.Tensor:
+    """The same boxes where offsets count from a place's corner instead of its middle."""
+    return torch.cat([raw[..., :2] + 0.5, raw[..., 2:]], -1)
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -68,9 +68,8 @@ def test_overlaps_are_the_same(seed):
 def test_boxes_are_the_same_half_a_place_apart():
     raw = torch.randn(2, sum(h * w for h, w in SIZES), 5 + CLASSES, generator=torch.Generator().manual_seed(0))
     ours, objectness, logits = yolo()._decoded(raw, SIZES)
-    moved = raw.clone()
-    moved[..., :2] += 0.5
-    centre, side = decoded(moved)[..., :2], decoded(moved)[..., 2:4]
+    theirs, _ = decoded(library.YOLOXHead(CLASSES, width=0.125), moved(raw))
+    centre, side = theirs[..., :2], theirs[..., 2:4]
     torch.testing.assert_close(ours, torch.cat([centre - side / 2, centre + side / 2], -1), rtol=1e-5, atol=1e-4)
     assert torch.equal(objectness, raw[..., 4]) and torch.equal(logits, raw[..., 5:])
 
@@ -92,14 +91,12 @@ def test_the_whole_loss_is_the_same_and_so_is_who_answers(seed):
     )
     targets[..., :4] += torch.rand(3, 2, 4, generator=generator) * (targets[..., 4:] >= 0)
     ours = yolo()._loss(raw, SIZES, targets)
-    moved = raw.clone()
-    moved[..., :2] += 0.5
     corners, real = targets[..., :4], targets[..., 4:] >= 0
     side = corners[..., 2:] - corners[..., :2]
     labels = torch.cat([targets[..., 4:], corners[..., :2] + side / 2, side], -1) * real
     head = Paper(CLASSES, width=0.125).train()
-    theirs = head.get_losses(None, *grid(), labels, decoded(moved), [], raw.dtype)
+    outputs, grid = decoded(head, moved(raw))
+    theirs = head.get_losses(None, *grid, labels, outputs, [], raw.dtype)
     torch.testing.assert_close(ours.total / ours.count, theirs["total_loss"], rtol=1e-4, atol=1e-4)
     objects = int(real.sum())
     assert theirs["num_fg"] == pytest.approx(ours.count / objects)
-    assert len(places(SIZES, raw.device)[0]) == raw.shape[1]
