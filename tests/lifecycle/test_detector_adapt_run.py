@@ -127,7 +127,8 @@ def test_the_report_shows_methods_and_the_gain(adapted):
         ("    objective: {kind: detection}\n    augment", "    augment", "stages.circles.objective.kind",
          "must fit boxes (detection); got 'cross_entropy'"),
         ("[{kind: flip}]", "[{kind: cutout, size: 4}]", "stages.circles.augment.0.kind", "must move boxes along"),
-        ("{circle: [circle]}", "{circle: []}", "stages.circles.data.classes.circle", "must be a list with at least 1 in it; got []."),
+        ("{circle: [circle]}", "{circle: []}", "stages.circles.data.classes.circle",
+         "must be a list with at least 1 in it; got []."),
     ],
 )  # fmt: skip
 def test_what_does_not_fit_is_refused_before_anything_runs(tmp_path, old, new, path, message):
