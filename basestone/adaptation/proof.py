@@ -25,7 +25,12 @@ class Watch:
         changed = {name for name, tensor in after.items() if not torch.equal(tensor, self._before[name])}
         counted = {name for name in changed if "ranknum" not in name}  # AdaLoRA counts its ranks in a parameter
         frozen_moved = sorted(counted - self._trained - _buffers_of_trained(self._adapted.model, self._trained))
-        still = sorted(name for name in self._trained - changed if "lora_E" not in name)  # which may give up every rank
+        rests = tuple(f"{part}." for part in getattr(self._adapted.model, "may_rest", ()))
+        still = sorted(
+            name
+            for name in self._trained - changed
+            if "lora_E" not in name and not name.startswith(rests)  # a rank may be given up, a level may see no object
+        )
         own = self._adapted.proof()
         faults = list(own.faults)
         if frozen_moved:

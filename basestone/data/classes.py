@@ -78,6 +78,16 @@ def regrouped(
 
     DataError when a class of the source is named twice or is not there.
     """
+    labels = new_places(class_names, classes)[columns["label"]]
+    kept = labels >= 0
+    return tuple(classes), {**columns, "label": labels, "split": np.where(kept, columns["split"], "")}
+
+
+def new_places(class_names: Sequence[str], classes: Mapping[str, Sequence[str]]) -> NDArray[np.int64]:
+    """The place of each of ``class_names`` among the new classes that hold it, −1 where none does.
+
+    DataError when a class of the source is named twice or is not there.
+    """
     place = {name: number for number, members in enumerate(classes.values()) for name in members}
     named = [name for members in classes.values() for name in members]
     if unknown := [name for name in named if name not in class_names]:
@@ -87,10 +97,7 @@ def regrouped(
         )
     if twice := [name for name in place if named.count(name) > 1]:
         raise DataError(f"data.classes must name a class of the source once, and '{twice[0]}' stands twice.")
-    position = np.array([place.get(name, -1) for name in class_names], np.int64)
-    labels = position[columns["label"]]
-    kept = labels >= 0
-    return tuple(classes), {**columns, "label": labels, "split": np.where(kept, columns["split"], "")}
+    return np.array([place.get(name, -1) for name in class_names], np.int64)
 
 
 def numbered(

@@ -10,6 +10,7 @@ from basestone.core.artifact import read_json, write_json
 from basestone.core.errors import ArtifactError, UsageError
 from basestone.core.registry import Section
 from basestone.core.spec import DataSpec, TextSpec
+from basestone.lifecycle.detector_trials import compared_found, finds_boxes, keep_found
 from basestone.training.options import FitOptions
 
 if TYPE_CHECKING:
@@ -89,6 +90,8 @@ class Trials:
             | {"test_accuracy": _mean(result["scores"])}
             for result in results
         ]
+        if finds_boxes(self.bench.spec):
+            return compared_found(self.bench, told)
         scores = {name: [result["scores"] for result in results if result["method"] == name] for name in self.methods}
         judged = all(found is not None for columns in scores.values() for found in columns)
         if not judged:
@@ -205,6 +208,7 @@ class Trials:
         merged = self._finished(folder, adapted) if keep else None
         if keep:
             _must_hold(method.kind, proof.faults, at_start, merged)
+            keep_found(bench, model, folder.name)
         return {
             "method_section": method.model_dump(mode="json"),
             "validation": fitted.last_validation,
@@ -234,13 +238,15 @@ class Trials:
         return moved
 
     def _logits(self, model: nn.Module) -> Tensor:
-        """What the model answers to some training samples."""
+        """What the model answers to some training samples; of a detector before it sorts and suppresses."""
         import numpy as np
         import torch
 
-        batch = self.bench.split("train").batch(np.arange(PROBED))
+        train = self.bench.split("train")
+        batch = train.batch(np.arange(min(PROBED, len(train))))
+        answer = getattr(model.eval(), "undecided", model)
         with torch.no_grad():
-            return model.eval()(batch.inputs)
+            return answer(batch.inputs)
 
     def _scores(self, model: nn.Module) -> list[float] | None:
         """What every test sample adds to the score: 1 where it is right, of a number its part of R².

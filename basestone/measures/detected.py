@@ -8,7 +8,7 @@ image counts in which there is nothing and nothing was found.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -94,6 +94,15 @@ def compare_detected(subject: Subject, raw: Raw, recorded: Mapping[str, NDArray[
         same.append(int(agree))
         moved.append(float((np.abs(now - then) / unit).max(initial=0)) if agree else np.nan)
     return {"index": index, "max_abs_diff": np.array(moved), "same_prediction": np.array(same, np.int64)}
+
+
+def only_of(table: Mapping[str, NDArray[Any]], named: Sequence[str], now: Sequence[str]) -> Columns:
+    """Records in which the answers of a detector that knows ``named`` are counted by ``now``; those of others go."""
+    place = np.array([now.index(name) if name in now else -1 for name in named] + [-1])
+    answered = table["kind"].astype(str) == "answer"
+    label = np.where(answered, place[table["class"]], table["class"])
+    kept = ~answered | (label >= 0)
+    return {name: values[kept] for name, values in {**table, "class": label}.items()}
 
 
 def answers(subject: Subject, images: Any) -> NDArray[np.float32]:

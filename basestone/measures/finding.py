@@ -143,11 +143,11 @@ def _value(classes: Sequence[ClassMatches]) -> float:
 
 
 def _draws(classes: Sequence[ClassMatches], seed: int) -> Floats:
-    weights = _weights(_size(classes), max(len(one.image) for one in classes), seed)
+    weights = image_weights(_size(classes), max(len(one.image) for one in classes), seed)
     return np.concatenate([mean_average_precision(classes, part) for part in weights])
 
 
-def _weights(size: int, answers: int, seed: int) -> Iterator[NDArray[np.int64]]:
+def image_weights(size: int, answers: int, seed: int) -> Iterator[NDArray[np.int64]]:
     """The draws' weights, as many at a time as there is room for beside ``answers`` of a class."""
     weights = np.concatenate(list(resampled_weights(size, seed=seed)))
     step = min(len(weights), max(1, HELD // max(1, answers)))
@@ -190,9 +190,9 @@ def _retention(records: Records) -> _Retention:
         kinds=kinds,
         size=size,
         by_type=_ratios(clean, kinds, np.ones((1, size)))[0],
-        draws=np.concatenate([_ratios(clean, kinds, part) for part in _weights(size, most, SEED)]),
+        draws=np.concatenate([_ratios(clean, kinds, part) for part in image_weights(size, most, SEED)]),
         low_type=_ratios(sure, lost, np.ones((1, size + 1)))[0],
-        low=np.concatenate([_ratios(sure, lost, part) for part in _weights(size + 1, most, SEED)]),
+        low=np.concatenate([_ratios(sure, lost, part) for part in image_weights(size + 1, most, SEED)]),
     )
 
 

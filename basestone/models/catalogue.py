@@ -23,7 +23,7 @@ from basestone.core.registry import (
     Section,
 )
 from basestone.core.spec import DataSpec, ImageSpec, TextSpec
-from basestone.models.detection_catalogue import faster_rcnn, yolo
+from basestone.models.detection_catalogue import faster_rcnn, rt_detr, yolo
 from basestone.models.randomness import own_randomness
 from basestone.models.speech_catalogue import speech_net, wavenet
 from basestone.models.synthesis_catalogue import tacotron2
@@ -180,6 +180,7 @@ MODELS: Registry[nn.Module] = Registry(
         "transformers": transformers,
         "yolo": yolo,
         "faster_rcnn": faster_rcnn,
+        "rt_detr": rt_detr,
         "speech_net": speech_net,
         "wavenet": wavenet,
         "tacotron2": tacotron2,

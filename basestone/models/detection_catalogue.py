@@ -5,19 +5,19 @@ Each maps N×C×H×W float32 to answers N×D×6 (``models.own.boxes``), and with
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from annotated_types import Gt, Interval, Len, Lt
 
 from basestone.core.errors import UsageError
-from basestone.core.registry import PositiveInt
+from basestone.core.registry import NaturalInt, PositiveInt
 from basestone.core.spec import DataSpec, ImageSpec
 from basestone.models.randomness import own_randomness
 
 if TYPE_CHECKING:
     from torch import nn
 
-DETECTORS = ("yolo", "faster_rcnn")
+DETECTORS = ("yolo", "faster_rcnn", "rt_detr")
 Sides = Annotated[list[PositiveInt], Len(min_length=1, max_length=8)]
 
 
@@ -74,6 +74,42 @@ def faster_rcnn(
             width=width,
             overlap=overlap,
             size=(spec.height, spec.width),
+        )
+
+
+def rt_detr(
+    spec: DataSpec,
+    *,
+    path: str | None = None,
+    revision: str | None = None,
+    pretrained: bool = False,
+    config: dict[str, Any] | None = None,
+    width: PositiveInt = 64,
+    layers: PositiveInt = 3,
+    queries: PositiveInt = 50,
+    noised: NaturalInt = 50,
+) -> nn.Module:
+    """RT-DETR of the transformers library: attention instead of suppression (arXiv:2304.08069).
+
+    ``path``: a local folder, or a model of the hub (uses the network); None: a small network of ``width`` channels,
+    ``layers`` of its decoder and ``queries``, the most objects of a photograph; ``noised``: queries that training adds,
+    objects with noise to be taken off. ``pretrained``: with the weights at ``path``; ``config``: the network's own
+    configuration, None: read from ``path``. Sides must be multiples of 32.
+    """
+    from basestone.models.sources import rt_detr_network as source
+
+    spec = boxes_only(spec, "rt_detr")
+    with own_randomness():
+        return source.build(
+            spec,
+            path=path,
+            revision=revision,
+            pretrained=pretrained,
+            config=config,
+            width=width,
+            layers=layers,
+            queries=queries,
+            noised=noised,
         )
 
 

@@ -8,7 +8,7 @@ second, independent count. Weights are safetensors: nothing is ever unpickled.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -36,6 +36,7 @@ __all__ = [
     "save_weights",
     "training_flops",
     "whole_training_flops",
+    "within",
 ]
 
 
@@ -119,10 +120,10 @@ def load_trained(module: nn.Module, path: Path) -> None:
             tensor.copy_(stored[name])
 
 
-def load_weights(module: nn.Module, path: Path, *, leave: str | None = None) -> None:
+def load_weights(module: nn.Module, path: Path, *, leave: Sequence[str] = ()) -> None:
     """Fills ``module`` from what ``save_weights`` wrote, in place; wholly or, on any disagreement, not at all.
 
-    ``leave`` names a part of the module that keeps its own values, whatever the file has for it.
+    ``leave`` names parts of the module that keep their own values, whatever the file has for them.
 
     Raises:
         ArtifactError: the file is missing or damaged, or its tensors are not those of the module: every missing,
@@ -130,13 +131,17 @@ def load_weights(module: nn.Module, path: Path, *, leave: str | None = None) -> 
     """
     stored = _read(path)
     wanted = [(tensor, next((name for name in names if name in stored), names[0])) for tensor, names in _state(module)]
-    if leave is not None:
-        stored = {name: tensor for name, tensor in stored.items() if not name.startswith(f"{leave}.")}
-        wanted = [(tensor, name) for tensor, name in wanted if not name.startswith(f"{leave}.")]
+    stored = {name: tensor for name, tensor in stored.items() if not within(name, leave)}
+    wanted = [(tensor, name) for tensor, name in wanted if not within(name, leave)]
     _check(path, {name: tensor for tensor, name in wanted}, stored)
     with torch.no_grad():
         for tensor, name in wanted:
             tensor.copy_(stored[name])
+
+
+def within(name: str, parts: Sequence[str]) -> bool:
+    """Whether a tensor or a layer of this name is one of ``parts`` of a module, or in one."""
+    return any(name == part or name.startswith(f"{part}.") for part in parts)
 
 
 def _bytes(tensors: Iterable[Tensor]) -> int:

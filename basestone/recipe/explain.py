@@ -151,7 +151,10 @@ def _range(node: Schema) -> str:
 def _text(node: Schema) -> str:
     if "pattern" in node:
         return f" ({node.get('description', 'of the form ' + node['pattern'])})"
-    return f" of at least {node['minLength']} characters" if "minLength" in node else ""
+    if "minLength" in node:
+        return f" of at least {node['minLength']} characters"
+    least = node.get("minItems", node.get("minProperties"))
+    return "" if least is None else f" with at least {least} in it"
 
 
 def _purpose(node: Schema) -> str:
@@ -177,7 +180,7 @@ def _remedy(node: Schema, value: object) -> str:
         return f" Write {int(value)}."
     if wanted == "string" and isinstance(value, int | float):
         return " Put it in quotes."
-    if wanted == "array" and value is not None and not isinstance(value, dict):
+    if wanted == "array" and value is not None and not isinstance(value, dict | list):
         return f" Write [{shown(value)}]."
     return ""
 

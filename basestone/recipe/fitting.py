@@ -62,6 +62,28 @@ def fitting(recipe: Recipe, stage: Pretrain, data: Data, path: str) -> Iterator[
     if kind == "speech":
         yield from sound_fits(task, stage, data, path)
     yield from _speaking(stage, task, path)
+    yield from _changes(stage, kind, path)
+    if kind == "text" and stage.objective.kind == "causal_lm" and stage.model.kind == "bert":
+        yield Fault(
+            path=f"{path}.objective.kind",
+            message="cannot be causal_lm for 'bert', which sees the token it is to guess. Choose gpt or recurrent.",
+        )
+
+
+def adapting(recipe: Recipe, stage: Adapt, data: Data, path: str) -> Iterator[Fault]:
+    """A model that goes on to other data reads the same kind of them, by an objective and changes that fit."""
+    kind, first = data_kind(data), data_kind(getattr(recipe, "data", data))
+    if kind != first:
+        yield Fault(path=f"{path}.data", message=f"must be {WORDS[first]} as the recipe's; got {WORDS[kind]}.")
+    if stage.objective.kind not in OBJECTIVES_OF[kind]:
+        fitting = ", ".join(OBJECTIVES_OF[kind])
+        message = f"must fit {kind} ({fitting}); got '{stage.objective.kind}'. Change it."
+        yield Fault(path=f"{path}.objective.kind", message=message)
+    yield from _changes(stage, kind, path)
+
+
+def _changes(stage: Pretrain | Adapt, kind: str, path: str) -> Iterator[Fault]:
+    """Random changes are of images, of photographs with their boxes, or of recordings."""
     if kind == "text" and stage.augment:
         yield Fault(path=f"{path}.augment", message="must be empty for text, which has no such changes. Drop it.")
     for index, transform in enumerate(stage.augment if kind != "text" else ()):
@@ -74,11 +96,6 @@ def fitting(recipe: Recipe, stage: Pretrain, data: Data, path: str) -> Iterator[
         elif kind == "images" and transform.kind == "mosaic":
             message = "joins several images, which have one label each. Drop it."
             yield Fault(path=f"{path}.augment.{index}.kind", message=message)
-    if kind == "text" and stage.objective.kind == "causal_lm" and stage.model.kind == "bert":
-        yield Fault(
-            path=f"{path}.objective.kind",
-            message="cannot be causal_lm for 'bert', which sees the token it is to guess. Choose gpt or recurrent.",
-        )
 
 
 def quantities(stage: Pretrain | Adapt, data: Data, path: str) -> Iterator[Fault]:

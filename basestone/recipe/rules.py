@@ -16,7 +16,15 @@ from basestone.core.registry import Section
 from basestone.data.detection.options import BoxData
 from basestone.data.options import DataOptions
 from basestone.data.text.options import TextData
-from basestone.recipe.fitting import fitting, group_names, grouped_training, labels_of_task, quantities, sound_at_once
+from basestone.recipe.fitting import (
+    adapting,
+    fitting,
+    group_names,
+    grouped_training,
+    labels_of_task,
+    quantities,
+    sound_at_once,
+)
 from basestone.recipe.schema import Adapt, Audit, Compress, Data, Extract, Pretrain, Recipe, Report, data_kind
 
 NEEDS = {
@@ -59,6 +67,8 @@ def broken_rules(recipe: Recipe, raw: dict[str, Any]) -> Iterator[Fault]:
             yield from quantities(stage, own, path)
         if isinstance(stage, Pretrain | Adapt | Compress):
             yield from grouped_training(stage, data, path)
+        if isinstance(stage, Adapt) and (own := stage.data or data) is not None:
+            yield from adapting(recipe, stage, own, path)
         if isinstance(stage, Pretrain) and (own := stage.data or data) is not None:
             yield from fitting(recipe, stage, own, path)
             yield from _sides(stage, own, path)
@@ -91,7 +101,7 @@ def broken_rules(recipe: Recipe, raw: dict[str, Any]) -> Iterator[Fault]:
         if isinstance(stage, Extract):
             yield from _reference(raw, name, "parent", stage.parent, *MODELS)
             yield from _extraction(stage, data, path)
-        if isinstance(stage, Adapt | Compress | Extract) and isinstance(data, BoxData):
+        if isinstance(stage, Compress | Extract) and isinstance(data, BoxData):
             yield Fault(path=path, message="is not for detectors so far, and these data have boxes. Drop the stage.")
         if isinstance(stage, Report):
             yield from _reference(raw, name, "audit", stage.audit, "audit")

@@ -21,6 +21,7 @@ CHARTS: dict[str, tuple[str, str]] = {
     "step": ("Step", "训练步"),
     "loss": ("Loss (nats)", "损失 (nat)"),
     "accuracy": ("Accuracy", "准确率"),
+    "map50_95": ("Average precision (mAP50–95)", "平均精度均值（mAP50–95）"),
     "r_squared": ("Variance explained (R²)", "解释的方差份额（R²）"),
     "series_train": ("training", "训练"),
     "series_validation": ("validation", "验证"),
@@ -53,7 +54,7 @@ CHARTS: dict[str, tuple[str, str]] = {
     "task_of": ("task of", "任务"),
     "before_of": (
         "{stage}: its parent on the same {n} test samples, and the gain",
-        "{stage}：母模型在相同 {n} 个测试样本上的准确率及增益",
+        "{stage}：母模型在相同 {n} 个测试样本上的得分及增益",
     ),
     "loss_of": (
         "{stage}: loss on {n} test samples, the parent's and after",

@@ -249,6 +249,6 @@ def test_the_shipped_examples() -> None:
         f"cifar10-{name}" for name in ("94", "fast", "private", "resnet18", "resnet18-faithful", "robust", "small")
     }
     voices = {"fsdd-tacotron", "spoken-tacotron", "spoken-voice"}
-    boxes = {"bccd-fasterrcnn", "bccd-yolo", "scenes-yolo"}
+    boxes = {"bccd-fasterrcnn", "bccd-yolo", "scenes-one-class", "scenes-yolo"}
     digits = {f"digits-{name}" for name in ("chain", "features", "private", "robust", "small")} | {"digits"}
     assert set(examples()) == digits | cifar10 | language | speech | voices | boxes | {"shortcut-repair"}

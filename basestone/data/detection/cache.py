@@ -8,9 +8,9 @@ label: a stratum, 0 where there is no object, else one more than the class in it
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ from basestone.core.artifact import read_json
 from basestone.core.errors import ArtifactError, DataError
 from basestone.core.evidence import digest_of, read_records, write_records
 from basestone.data.cache import Progress, pixel_digest
-from basestone.data.classes import numbered
+from basestone.data.classes import new_places, numbered
 from basestone.data.detection.checked import Checked, Counts, Rules, checked
 from basestone.data.detection.contract import BoxRow, BoxSource
 from basestone.data.detection.letterbox import Fit
@@ -61,6 +61,19 @@ class BoxCache:
         found = {name: values[mine] for name, values in self.boxes.items()} | {"image": where[mine]}
         order = np.argsort(found["image"], kind="stable")
         return {name: values[order] for name, values in found.items()}
+
+    def regrouped(self, classes: Mapping[str, Sequence[str]] | None) -> BoxCache:
+        """With boxes of new classes alone, each made of some of the source's; None: as it is.
+
+        Every photograph stays, one without such a box as background. DataError: a class is not there, or named twice.
+        """
+        if classes is None:
+            return self
+        labels = new_places(self.names, classes)[self.boxes["class"]]
+        kept = labels >= 0
+        boxes = {name: values[kept] for name, values in self.boxes.items()} | {"class": labels[kept]}
+        columns = self.columns | {"label": _strata(boxes, len(self.images), len(classes))}
+        return replace(self, names=tuple(classes), boxes=boxes, columns=columns)
 
 
 def read_boxes(source: BoxSource, options: BoxData, cache_root: Path, progress: Progress | None) -> BoxCache:
@@ -152,7 +165,7 @@ def _table(found: Sequence[Checked], class_names: Sequence[str] | None) -> tuple
     }
 
 
-def _strata(table: dict[str, Any], total: int, num_classes: int) -> NDArray[np.int64]:
+def _strata(table: Mapping[str, Any], total: int, num_classes: int) -> NDArray[np.int64]:
     """What a photograph is drawn by when splits are made: its rarest class, so that no split goes without."""
     number = np.bincount(table["class"], minlength=num_classes)
     rank = np.empty(num_classes, np.int64)

@@ -34,8 +34,9 @@ def prepare_boxes(
 ) -> dict[str, Any]:
     """See ``basestone.data.dataset.prepare``; the card counts boxes by class, and what was done about the others."""
     source = BOX_SOURCES.build(options.source)
-    cache = read_boxes(source, options, cache_root, progress)
-    hashes, divided = cache.columns["sha256"], _divided(cache, options, derive(seed, "data"))
+    whole = read_boxes(source, options, cache_root, progress)
+    cache = whole.regrouped(options.classes)
+    hashes, divided = cache.columns["sha256"], _divided(whole, cache, options, derive(seed, "data"))
     near = bar(cache.images, divided["train"]) if len(divided) > 1 else None
     splits = divided
     if options.deduplicate != "keep":
@@ -57,7 +58,8 @@ def prepare_boxes(
     )
     for name, numbers in counted.items():
         card["splits"][name]["classes"] = dict(zip(cache.names, numbers.tolist(), strict=True))
-    card["boxes"] = {"total": len(cache.boxes["class"]), "faults": cache.faults}
+    total = len(cache.boxes["class"])
+    card["boxes"] = {"total": total, "left_out": len(whole.boxes["class"]) - total, "faults": cache.faults}
     write_records(folder / "samples.parquet", samples_table(cache, splits))
     write_records(folder / "duplicates.parquet", duplicates_table(copies, splits))
     write_json(folder / "card.json", card)
@@ -71,7 +73,7 @@ def open_detection(
     augment: Sequence[BoxTransform],
 ) -> BoxSplit:
     """The split whose rows of ``samples.parquet`` are ``samples``."""
-    cache = open_boxes(cache_root, card["cache"])
+    cache = open_boxes(cache_root, card["cache"]).regrouped(card["options"].get("classes"))
     return BoxSplit(
         cache.images,
         samples["position"],
@@ -82,10 +84,11 @@ def open_detection(
     )
 
 
-def _divided(cache: BoxCache, options: BoxData, seed: int) -> dict[str, Positions]:
-    labels, hashes = cache.columns["label"], cache.columns["sha256"]
-    splits = divide(cache.columns["split"], labels, hashes, options.split, seed=seed)
-    kept = limited(splits, labels, hashes, options.limit, seed=seed)
+def _divided(whole: BoxCache, cache: BoxCache, options: BoxData, seed: int) -> dict[str, Positions]:
+    """Divided by the source's own classes, so that new ones move no photograph into another split."""
+    hashes = whole.columns["sha256"]
+    splits = divide(whole.columns["split"], whole.columns["label"], hashes, options.split, seed=seed)
+    kept = limited(splits, cache.columns["label"], hashes, options.limit, seed=seed)
     return {name: kept[name] for name in SPLITS if name in kept}
 
 

@@ -18,6 +18,12 @@ else:
     BoxSourceSection = BOX_SOURCES.union()
 
 Side = Annotated[int, Interval(ge=32)]
+Classes = Annotated[
+    dict[str, Annotated[list[str], Len(min_length=1)]],
+    Field(
+        min_length=1, description="New classes, each with those of the source in it; boxes of the rest are left out."
+    ),
+]
 
 
 class BoxData(Strict):
@@ -34,6 +40,7 @@ class BoxData(Strict):
     empty_box: Literal["drop", "refuse"] = Field(
         default="drop", description="Boxes of less than a pixel's width or height: left out and counted, or a fault."
     )
+    classes: Classes | None = None
     split: SplitOptions = SplitOptions()
     limit: dict[SplitName, PositiveInt] = Field(default={}, description="Keep this many photographs of a split.")
     deduplicate: Literal["keep", "drop_exact", "drop_near"] = Field(

@@ -20,6 +20,7 @@ class TextModel(nn.Module):
     """N×T int64 token numbers to N×K logits (classes), N×1 (a number) or N×T×V logits (tokens)."""
 
     input_dtype = torch.int64
+    head_name = "head"
 
     def __init__(self, body: nn.Module, head: nn.Module, *, std: float | None, depth: int) -> None:
         """``std``: of the normal that weights start from, None: each layer's own rule; ``depth``: residual blocks."""

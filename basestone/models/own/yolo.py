@@ -73,6 +73,8 @@ class Head(nn.Module):
 class Yolo(nn.Module):
     """N×C×H×W photographs to answers N×D×6 (``boxes``), or with targets to their ``Loss``."""
 
+    head_name = "head"
+
     def __init__(
         self, backbone: nn.Module, channels: list[int], num_classes: int, width: int, depth: int, overlap: float
     ) -> None:
@@ -93,6 +95,21 @@ class Yolo(nn.Module):
         corners, objectness, logits = self._decoded(raw.float(), sizes)
         scores = objectness.sigmoid()[..., None] * logits.sigmoid()
         return answers(corners, scores, least_score=LEAST_SCORE, overlap=self.overlap)
+
+    @property
+    def class_layers(self) -> tuple[str, ...]:
+        """What another set of classes makes anew: where something is, and whether, stays known."""
+        return tuple(f"head.{level}.classes" for level in range(len(self.head)))
+
+    @property
+    def may_rest(self) -> tuple[str, ...]:
+        """What learns nothing of a level as long as no object is large or small enough for it."""
+        parts = ("classes", "class_branch", "boxes")
+        return tuple(f"head.{level}.{part}" for level in range(len(self.head)) for part in parts)
+
+    def undecided(self, images: Tensor) -> Tensor:
+        """N×A×(5 + K): all that is said of each place, before anything is sorted or suppressed."""
+        return self.raw(images)[0]
 
     def raw(self, images: Tensor) -> tuple[Tensor, list[tuple[int, int]]]:
         """N×A×(5 + K) as the heads say it, level after level, and each level's height and width."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import torch
 from torch import Tensor, nn
@@ -29,6 +29,9 @@ LEAST_SCORE = 0.01
 
 class FasterRCNN(nn.Module):
     """N×C×H×W photographs to answers N×D×6 (``own.boxes``), or with targets N×M×5 to their ``Loss``."""
+
+    head_name = "network.roi_heads"
+    class_layers = ("network.roi_heads.box_predictor",)
 
     def __init__(
         self,
@@ -81,6 +84,17 @@ class FasterRCNN(nn.Module):
         with self._losing():
             losses: dict[str, Tensor] = self.network(list(images), [_told(rows) for rows in targets])
         return Loss(total=torch.stack([*losses.values()]).sum() * len(images), count=len(images))
+
+    def undecided(self, images: Tensor) -> Tensor:
+        """N×Z: what is said of every anchor and of the photograph as one region, before anything is chosen."""
+        images, network = images.expand(-1, 3, -1, -1), cast("Any", self.network)
+        maps = network.backbone(images)
+        size = images.shape[2:]
+        whole = [images.new_tensor([[0, 0, size[1], size[0]]])] * len(images)
+        regions = network.roi_heads.box_roi_pool(maps, whole, [size] * len(images))
+        named = network.roi_heads.box_predictor(network.roi_heads.box_head(regions))
+        scores, moves = network.rpn.head(list(maps.values()))
+        return torch.cat([said.flatten(1) for said in (*named, *scores, *moves)], 1)
 
     def reset_layer(self, name: str, layer: nn.Module) -> bool:
         """The layers that propose start from small weights, so that every anchor is as likely; others by their rule."""
