@@ -25,6 +25,8 @@ from basestone.measures.fairness.options import FairnessOptions
 from basestone.measures.privacy.options import PrivacyOptions
 from basestone.measures.robustness.attacks.options import Attack
 from basestone.measures.robustness.outlier_options import OutlierOptions
+from basestone.measures.robustness.rewording.options import Reword
+from basestone.measures.robustness.shift_options import Shift
 from basestone.models.catalogue import INITS, MODELS
 from basestone.objectives.catalogue import OBJECTIVES
 from basestone.objectives.distillation import DISTILLERS
@@ -221,6 +223,8 @@ class Audit(Strict):
     fairness: FairnessOptions = FairnessOptions()
     privacy: PrivacyOptions = PrivacyOptions()
     attack: Attack | None = Field(default=None, description="An attack within a declared radius (ROB-3, ROB-4).")
+    reword: Reword | None = Field(default=None, description="As 'attack', of words of a text (ROB-3, ROB-4).")
+    shift: Shift | None = Field(default=None, description="Groups that the model is trained again without (ROB-2).")
     ood: Outliers | None = Field(default=None, description="Foreign images, to be told from the data's own (ROB-5).")
     batch_size: PositiveInt = 250
     precision: Literal["fp32", "bf16"] = Field(default="fp32", description="The arithmetic in which it is judged.")

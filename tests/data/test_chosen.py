@@ -39,6 +39,20 @@ def test_the_chosen_are_the_sources_own(digits):
     assert chosen.targets.tolist() == train.targets[where].tolist()
 
 
+def test_the_chosen_bring_their_groups_along():
+    class Grouped:
+        targets = np.arange(4)
+        groups = {"hand": np.array(["left", "right", "left", "right"])}  # noqa: RUF012
+
+    chosen = Chosen(Grouped(), np.array([3, 0]))
+    assert {name: values.tolist() for name, values in chosen.groups.items()} == {"hand": ["right", "left"]}
+    assert Chosen(chosen, np.array([1])).groups["hand"].tolist() == ["left"]
+
+
+def test_a_source_without_groups_has_none(digits):
+    assert Chosen(open_split(*digits, "train"), np.array([7])).groups == {}
+
+
 def test_other_targets_replace_theirs(digits):
     chosen = Chosen(open_split(*digits, "train"), np.array([7, 3]), np.array([4, 9]))
     assert chosen.batch(np.arange(2)).targets.tolist() == [4, 9] == chosen.targets.tolist()

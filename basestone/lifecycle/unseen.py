@@ -1,0 +1,117 @@
+"""The collector of domain shift: each group's test samples, answered by a model that was trained without that group.
+
+The recipe trains the audited model again for every group that is left out. A finished training leaves its answers, not
+its weights: an interrupted audit goes on with the one that it was at.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from basestone.core.errors import UsageError, did_you_mean
+from basestone.core.evidence import NotAsked, Records, read_records, write_records
+from basestone.core.seed import derive, numpy_generator
+from basestone.lifecycle.collect import Session
+from basestone.lifecycle.retraining import Overall, Retraining
+from basestone.measures.robustness.shift import NEVER
+from basestone.measures.robustness.shift_options import NOT_ASKED, Shift
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from basestone.measures.subject import Subject
+
+
+def unseen(session: Session) -> Mapping[str, Any]:
+    """Of test samples that ``clean_test`` holds: the audited model's class, and that of one that never saw the group."""
+    if (asked := session.section.shift) is None:
+        raise NotAsked(NOT_ASKED)
+    return Unseen(session, Retraining.of(session, "leaving a group out"), asked).columns()
+
+
+@dataclass(frozen=True)
+class Unseen:
+    """One training for each group that is left out."""
+
+    session: Session
+    again: Retraining
+    asked: Shift
+
+    def columns(self) -> dict[str, Any]:
+        """The table ``unseen``: a row a test sample; ``unseen`` is −1 where its group was not left out."""
+        answers, left_out = np.full(len(self.groups), NEVER, np.int64), self.left_out()
+        for number, group in enumerate(left_out):
+            mine = self.groups == group
+            answers[mine] = self._answered(number, len(left_out), group, self.tested["index"][mine])
+        return {
+            "index": self.tested["index"],
+            "label": self.tested["label"],
+            "column": np.full(len(self.groups), self.asked.column, dtype=object),
+            "group": self.groups.astype(object),
+            "seen": self.tested["prediction"],
+            "unseen": answers,
+        }
+
+    @cached_property
+    def tested(self) -> dict[str, NDArray[Any]]:
+        """The table ``clean_test``."""
+        return Records(self.session.folder).table("clean_test")
+
+    @cached_property
+    def groups(self) -> NDArray[np.str_]:
+        """The group of every test sample."""
+        return _column(self.session.split("test").groups, self.asked.column)[self.tested["index"]]
+
+    @cached_property
+    def trained(self) -> NDArray[np.str_]:
+        """The group of every training sample."""
+        return _column(self.again.train.groups, self.asked.column)
+
+    def left_out(self) -> list[str]:
+        """The groups that there are in training and in test; as many of them as the recipe allows, by its seed."""
+        both = np.intersect1d(self.trained, self.groups).tolist()
+        draws = numpy_generator(self.session.corridor.recipe.seed, "left out")
+        return sorted(draws.permutation(both)[: self.asked.groups].tolist())
+
+    def _answered(self, number: int, count: int, group: str, index: NDArray[np.int64]) -> NDArray[np.int64]:
+        """The classes of the samples at ``index``; the model is trained unless that was done already."""
+        from basestone.measures.subject import collect_clean
+
+        folder, split = self.session.folder / "checkpoints" / f"without-{number}", self.session.split("test")
+        path = folder / "answers.parquet"
+        if not path.exists():
+            subject = self._fitted(number, count, group, folder)
+            found = collect_clean(
+                subject, split.raw, split.targets, index, batch_size=self.session.section.batch_size
+            )
+            write_records(path, {"prediction": found["prediction"]})
+            shutil.rmtree(folder / "checkpoints", ignore_errors=True)
+        return read_records(path)["prediction"]
+
+    def _fitted(self, number: int, count: int, group: str, folder: Path) -> Subject:
+        from basestone.data.chosen import Chosen
+        from basestone.data.split import all_classes_in_train
+
+        kept = np.flatnonzero(self.trained != group)
+        train = self.again.train
+        all_classes_in_train(kept, train.targets, train.spec.class_names)
+        return self.again.fitted(
+            Chosen(train, kept),
+            seed=derive(self.session.corridor.recipe.seed, "without", group) >> 11,  # a whole number in JSON too
+            folder=folder,
+            tracker=Overall(self.session, "steps of models without a group", number, count),
+            identity=f"without-{self.asked.column}-{group}",
+        )
+
+
+def _column(groups: Mapping[str, NDArray[np.str_]], name: str) -> NDArray[np.str_]:
+    if name not in groups:
+        raise UsageError(f"audit.shift.column must be a column of data.groups; got '{name}'.{did_you_mean(name, groups)}")
+    return groups[name].astype(str)
