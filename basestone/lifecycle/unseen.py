@@ -55,7 +55,7 @@ class Unseen:
             "label": self.tested["label"],
             "column": np.full(len(self.groups), self.asked.column, dtype=object),
             "group": self.groups.astype(object),
-            "seen": self.tested["prediction"],
+            "seen": self._seen(),
             "unseen": answers,
         }
 
@@ -80,30 +80,41 @@ class Unseen:
         draws = numpy_generator(self.session.corridor.recipe.seed, "left out")
         return sorted(draws.permutation(both)[: self.asked.groups].tolist())
 
+    def _seen(self) -> NDArray[np.int64]:
+        """The classes by the audited model; of a compressed one, by the trained model that it was made from."""
+        if self.session.origin is None:
+            return self.tested["prediction"]
+        return self._classes(self.session.other_subject(self.session.origin.stage), self.tested["index"].copy())
+
     def _answered(self, number: int, count: int, group: str, index: NDArray[np.int64]) -> NDArray[np.int64]:
         """The classes of the samples at ``index``; the model is trained unless that was done already."""
-        from basestone.measures.subject import collect_clean
-
-        folder, split = self.session.folder / "checkpoints" / f"without-{number}", self.session.split("test")
+        folder = self.session.folder / "checkpoints" / f"without-{number}"
         path = folder / "answers.parquet"
         if not path.exists():
             subject = self._fitted(number, count, group, folder)
-            found = collect_clean(
-                subject, split.raw, split.targets, index, batch_size=self.session.section.batch_size
-            )
-            write_records(path, {"prediction": found["prediction"]})
+            write_records(path, {"prediction": self._classes(subject, index)})
             shutil.rmtree(folder / "checkpoints", ignore_errors=True)
         return read_records(path)["prediction"]
 
+    def _classes(self, subject: Subject, index: NDArray[np.int64]) -> NDArray[np.int64]:
+        from basestone.measures.subject import collect_clean
+
+        split = self.session.split("test")
+        found = collect_clean(subject, split.raw, split.targets, index, batch_size=self.session.section.batch_size)
+        return found["prediction"]
+
     def _fitted(self, number: int, count: int, group: str, folder: Path) -> Subject:
         from basestone.data.chosen import Chosen
-        from basestone.data.split import all_classes_in_train
 
-        kept = np.flatnonzero(self.trained != group)
-        train = self.again.train
-        all_classes_in_train(kept, train.targets, train.spec.class_names)
+        train = Chosen(self.again.train, np.flatnonzero(self.trained != group))
+        if len(lost := np.setdiff1d(self.again.train.targets, train.targets)):
+            names = ", ".join(self.again.train.spec.class_names[place] for place in lost.tolist())
+            raise UsageError(
+                f"Without the group '{group}' every class must have training samples, and {names} would have none. "
+                "Choose another audit.shift.column."
+            )
         return self.again.fitted(
-            Chosen(train, kept),
+            train,
             seed=derive(self.session.corridor.recipe.seed, "without", group) >> 11,  # a whole number in JSON too
             folder=folder,
             tracker=Overall(self.session, "steps of models without a group", number, count),

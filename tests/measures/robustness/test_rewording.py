@@ -5,7 +5,7 @@ from itertools import product
 import numpy as np
 import pytest
 import torch
-from rewording_makers import VOCABULARY, Bag, asked, documents
+from rewording_makers import VOCABULARY, Bag, asked, documents, tokens
 
 from basestone.measures.robustness.rewording.attacked import check_rewording, collect_reworded
 from basestone.measures.robustness.rewording.document import Document, words_of
@@ -51,7 +51,7 @@ def test_one_word_is_searched_whole():
     assert outcome.changes is None and not asking.cut
     document = Document.of(TEXT)
     every = [written(document, {place: way}) for place in document.places for way in ways(document.word(place))]
-    assert set(asked().read(every)) <= set(asking.known)
+    assert set(asked().read(tokens(every))) <= set(asking.known)
 
 
 class Tilted(Bag):

@@ -29,13 +29,15 @@ class Asked:
 
     def logits(self, texts: list[str]) -> NDArray[np.float32]:
         """N×K, in the order asked for."""
-        parts = (texts[start : start + self.batch_size] for start in range(0, len(texts), self.batch_size))
-        return np.concatenate([self.subject.logits(self.tokens(part)).numpy() for part in parts])
+        return self.answers(self.tokens(texts))
 
-    def read(self, texts: list[str]) -> list[bytes]:
-        """What the model reads of each text: equal where no model could tell two texts apart."""
-        rows = self.tokens(texts).numpy()
-        return [row[row != self.pad].tobytes() for row in rows]
+    def answers(self, tokens: Tensor) -> NDArray[np.float32]:
+        """N×K logits of N×T tokens."""
+        return np.concatenate([self.subject.logits(part).numpy() for part in tokens.split(self.batch_size)])
+
+    def read(self, tokens: Tensor) -> list[bytes]:
+        """What the model reads in each row: equal where no model could tell two texts apart."""
+        return [row[row != self.pad].tobytes() for row in tokens.numpy()]
 
 
 @dataclass
@@ -53,12 +55,12 @@ class Questions:
         """One a text; infinite where there was no question left for it."""
         if not texts:
             return np.zeros(0)
-        read = self.asked.read(list(texts))
-        new = {key: text for key, text in zip(read, texts, strict=True) if key not in self.known}
-        self.cut |= len(new) > self.most - self.count
-        chosen = dict(list(new.items())[: self.most - self.count])
-        if chosen:
-            margins = margin(self.asked.logits(list(chosen.values())), self.label)
+        tokens = self.asked.tokens(list(texts))
+        read, left = self.asked.read(tokens), self.most - self.count
+        new = {key: row for row, key in enumerate(read) if key not in self.known}
+        self.cut |= len(new) > left
+        if chosen := list(new)[:left]:
+            margins = margin(self.asked.answers(tokens[[new[key] for key in chosen]]), self.label)
             self.known |= dict(zip(chosen, margins.tolist(), strict=True))
             self.count += len(chosen)
         return np.array([self.known.get(key, np.inf) for key in read])
