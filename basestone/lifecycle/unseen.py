@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 
 def unseen(session: Session) -> Mapping[str, Any]:
-    """Of test samples that ``clean_test`` holds: the audited model's class, and that of one that never saw the group."""
+    """The classes of ``clean_test``'s samples by the audited model, and by one that never saw their group."""
     if (asked := session.section.shift) is None:
         raise NotAsked(NOT_ASKED)
     return Unseen(session, Retraining.of(session, "leaving a group out"), asked).columns()
@@ -124,5 +124,6 @@ class Unseen:
 
 def _column(groups: Mapping[str, NDArray[np.str_]], name: str) -> NDArray[np.str_]:
     if name not in groups:
-        raise UsageError(f"audit.shift.column must be a column of data.groups; got '{name}'.{did_you_mean(name, groups)}")
+        hint = did_you_mean(name, groups)
+        raise UsageError(f"audit.shift.column must be a column of data.groups; got '{name}'.{hint}")
     return groups[name].astype(str)

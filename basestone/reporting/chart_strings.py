@@ -201,8 +201,8 @@ CHARTS: dict[str, tuple[str, str]] = {
     "kilohertz": ("kHz", "kHz"),
     "chart_unseen": ("Groups that training never saw", "训练未见过的群体"),
     "chart_unseen_note": (
-        "Test accuracy on every value of {column}, by the audited model and by one that was trained without that group, "
-        "with two-sided 90 % bounds; the least kept first.",
+        "Test accuracy on every value of {column}, by the audited model and by one trained without that group, with "
+        "two-sided 90 % bounds; the least kept first.",
         "{column} 各取值的测试准确率：被审模型与训练时去除该群体的模型，附双侧 90% 界限；保持最少者在前。",
     ),
     "model_seen": ("trained with the group", "训练含该群体"),

@@ -36,7 +36,7 @@ def attacked_chart(left: Mapping[str, int], total: int, language: Language) -> s
 
 
 def standing(felled_by: NDArray[Any], clean: NDArray[Any], attacks: Sequence[str]) -> dict[str, int]:
-    """Samples that are right when clean and after each of the attacks in turn; those felled by none stand to the end."""
+    """Samples that are right when clean and after each of the attacks in turn; those that none fells stand."""
     left = {"clean": int(clean.sum())}
     named = felled_by.astype(str)
     for attack in attacks:
@@ -45,7 +45,7 @@ def standing(felled_by: NDArray[Any], clean: NDArray[Any], attacks: Sequence[str
 
 
 def unseen_chart(groups: Mapping[str, Mapping[str, Any]], language: Language) -> str:
-    """``groups``: value → ``{n, retention, seen, unseen}``, of both models accuracy and bounds; the least kept first."""
+    """``groups``: value → ``{n, retention, seen, unseen}``, of both models accuracy and bounds; least kept first."""
     shown = sorted(groups.items(), key=lambda item: (item[1]["retention"], item[0]))[:MOST_GROUPS]
     labels = {name: word(f"model_{name}", language) for name, _, _ in MODELS}
     rows = [

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
@@ -40,11 +42,8 @@ def test_the_chosen_are_the_sources_own(digits):
 
 
 def test_the_chosen_bring_their_groups_along():
-    class Grouped:
-        targets = np.arange(4)
-        groups = {"hand": np.array(["left", "right", "left", "right"])}  # noqa: RUF012
-
-    chosen = Chosen(Grouped(), np.array([3, 0]))
+    hands = {"hand": np.array(["left", "right", "left", "right"])}
+    chosen = Chosen(SimpleNamespace(targets=np.arange(4), groups=hands), np.array([3, 0]))
     assert {name: values.tolist() for name, values in chosen.groups.items()} == {"hand": ["right", "left"]}
     assert Chosen(chosen, np.array([1])).groups["hand"].tolist() == ["left"]
 

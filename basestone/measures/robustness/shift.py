@@ -41,7 +41,7 @@ class Group:
     def bounds(self, confidence: float = CONFIDENCE) -> tuple[float, Interval]:
         """Retention and its one-sided bounds. RecordsMissing: the audited model has nothing of the group right."""
         if not self.seen:
-            raise RecordsMissing(f"the audited model has no sample of the group '{self.name}' right, so nothing to keep")
+            raise RecordsMissing(f"the audited model has no sample of the group '{self.name}' right: nothing to keep")
         return retention_interval(*self.counts, self.n, confidence)
 
 
@@ -54,7 +54,9 @@ def unseen_group_retention(records: Records) -> Measurement:
     strict = 1 - (1 - CONFIDENCE) / len(groups)
     found = {one.name: one.bounds() for one in groups}
     worst = min(groups, key=lambda one: found[one.name][0])
-    small = [{"group": f"{_column(table)}={one.name}", "n": one.n, "needed": FEWEST} for one in groups if one.n < FEWEST]
+    small = [
+        {"group": f"{_column(table)}={one.name}", "n": one.n, "needed": FEWEST} for one in groups if one.n < FEWEST
+    ]
     undecided = {} if len(groups) == total else {"undecided": _some(len(groups), total)}
     return Measurement(
         measure="unseen_group_retention",

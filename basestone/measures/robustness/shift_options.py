@@ -21,5 +21,6 @@ class Shift(Strict):
         description="The column of data.groups whose values are left out of training in turn."
     )
     groups: Annotated[int, Field(ge=1)] = Field(
-        default=8, description="Trainings at most. Where there are more values, as many are drawn, and ROB-2 cannot pass."
+        default=8,
+        description="Trainings at most. Of more values, as many are drawn, and ROB-2 cannot pass.",
     )

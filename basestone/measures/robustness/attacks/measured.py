@@ -90,7 +90,7 @@ def raised(table: dict[str, Any], checks: dict[str, Any]) -> list[str]:
 
 
 def _counts(table: dict[str, Any], checks: dict[str, Any]) -> dict[str, tuple[int, int]]:
-    """Flag → samples that speak for it, of how many. Words have no ladder: a search of more begins with that of fewer."""
+    """Flag → samples that speak for it, of how many. Words have no ladder: more of them begin with fewer."""
     counts = dict(zip(FLAGS, (checks["varying"], checks["flat"]), strict=False))
     if not _of_words(checks):
         standing = [rung["standing"] for rung in checks["ladder"]]
