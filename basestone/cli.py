@@ -199,7 +199,7 @@ def data(run_path: RunPath, json_: Json = False) -> None:
 @app.command()
 def schema() -> None:
     """Print the JSON Schema of a recipe, for editors."""
-    from basestone.recipe.schema import json_schema
+    from basestone.recipe.json_schema import json_schema
 
     _print(json_schema(), True, None)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -33,6 +34,12 @@ class Chosen:
     def targets(self) -> Positions:
         """N class positions."""
         return self._targets
+
+    @property
+    def groups(self) -> dict[str, NDArray[np.str_]]:
+        """The group columns of the n samples; none where the source has none."""
+        held: Mapping[str, NDArray[np.str_]] = getattr(self._source, "groups", {})
+        return {name: values[self._where] for name, values in held.items()}
 
     def batch(self, positions: Positions, generator: torch.Generator | None = None, *, epoch: int = 0) -> Batch:
         """The samples at ``positions``, as the source gives them; augmented when a generator is given."""

@@ -1,4 +1,8 @@
-"""The collectors of an attack: what stands, and whether the attack can be believed. Only where the recipe asks."""
+"""The collectors of robustness beyond corruptions: attacks, groups that were left out, foreign images.
+
+What stands under attack, and whether the attack can be believed, is recorded of images and of texts alike; each only
+where the recipe asks.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +12,9 @@ from typing import TYPE_CHECKING, Any
 from basestone.core.evidence import NotAsked, Records
 from basestone.lifecycle.collect import Collector, Fact, Session
 from basestone.lifecycle.outliers import outliers
+from basestone.lifecycle.rewordings import reworded, rewording_checks
 from basestone.lifecycle.stopping import in_turn
+from basestone.lifecycle.unseen import unseen
 from basestone.measures.robustness.attacks import NOT_ASKED
 
 if TYPE_CHECKING:
@@ -17,9 +23,13 @@ if TYPE_CHECKING:
 
     from basestone.measures.robustness.attacks.options import Attack
 
+TEXT = "text_classification"
+
 
 def attacked(session: Session) -> Mapping[str, Any]:
-    """Test images that ``clean_test`` holds: right or wrong, clean and under attack, by what, at what cost."""
+    """Test samples that ``clean_test`` holds: right or wrong, clean and under attack, by what, at what cost."""
+    if session.corridor.recipe.task == TEXT:
+        return reworded(session)
     from basestone.measures.robustness.attacks.cascade import collect_attacked
 
     attack, split = _asked(session), session.split("test")
@@ -38,7 +48,9 @@ def attacked(session: Session) -> Mapping[str, Any]:
 
 
 def attack_checks(session: Session) -> Fact:
-    """What the attack was, and how the model behaves on some of the attacked images where a mask would show."""
+    """What the attack was, and how the model behaves on some of the attacked samples where a mask would show."""
+    if session.corridor.recipe.task == TEXT:
+        return rewording_checks(session)
     from basestone.measures.robustness.attacks.cascade import victim_of
     from basestone.measures.robustness.attacks.validity import check_attack
 
@@ -59,4 +71,9 @@ def _chosen(session: Session, attack: Attack) -> NDArray[np.int64]:
     return recorded[session.positions(len(recorded), attack.samples, "attacked")]
 
 
-ROBUSTNESS: dict[str, Collector] = {"attacked": attacked, "attack_checks": attack_checks, "outliers": outliers}
+ROBUSTNESS: dict[str, Collector] = {
+    "unseen": unseen,
+    "attacked": attacked,
+    "attack_checks": attack_checks,
+    "outliers": outliers,
+}

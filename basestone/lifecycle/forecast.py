@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from basestone.standard.plan import CostModel
     from basestone.standard.profile import StandardInForce
 
+WORDS_ASKED = 500  # texts that are asked of a document of some twenty words
 REHEARSED = 8  # images whose 75 corruptions are timed
 
 
@@ -40,7 +41,18 @@ def forecast_audit(
     costs = rehearse(subject, test, section.batch_size, wanted)
     half_of_pool = sum(counts.values()) / 2 / counts["train"]
     shadows = (section.privacy.shadows or 0) * (training_s or 0.0) * half_of_pool
-    return plan(standard, available, replace(costs, fixed_seconds={**costs.fixed_seconds, "membership": shadows}))
+    again = {"membership": shadows, "unseen": left_out(section, test) * (training_s or 0.0)}
+    passes = {"attacked": WORDS_ASKED} if section.reword else {}
+    return plan(standard, available, replace(costs, fixed_seconds={**costs.fixed_seconds, **again}, passes=passes))
+
+
+def left_out(section: Audit, test: Any) -> float:
+    """How many whole trainings all those come to that leave a group out: each is shorter by its group's share."""
+    values = getattr(test, "groups", {}).get(section.shift.column) if section.shift else None
+    if section.shift is None or values is None:
+        return 0.0
+    count = len(set(values.tolist()))
+    return min(count, section.shift.groups) * (1 - 1 / count)
 
 
 def forecast_training(
@@ -74,7 +86,8 @@ def sample_sizes(section: Audit, counts: dict[str, int]) -> dict[str, int]:
         "clean_test": tested,
         "clean_train": min(wanted.train or counts["train"], counts["train"]),
         "corrupted": min(wanted.corruptions or tested, tested),
-        "attacked": min(section.attack.samples or tested, tested) if section.attack else 0,
+        "unseen": tested if section.shift else 0,
+        "attacked": min(attack.samples or tested, tested) if (attack := section.attack or section.reword) else 0,
         "outliers": min(section.ood.samples, tested) if section.ood else 0,
         "detected_test": tested,
         "detected_train": min(wanted.train or counts["train"], counts["train"]),

@@ -55,20 +55,27 @@ def assemble(corridor: Corridor, section: Pretrain, prepared: Manifest) -> Assem
     from basestone.data.dataset import open_split
     from basestone.data.transforms import TRANSFORMS
     from basestone.objectives.catalogue import OBJECTIVES
-    from basestone.training.balance import strata
 
     data, seed = corridor.folder.stage(prepared.stage), corridor.recipe.seed
     objective = OBJECTIVES.build(section.objective)
     view, spec = view_of(objective), prepared_spec(data, objective)
     augment = [TRANSFORMS.build(transform) for transform in section.augment]
     train = open_split(data, corridor.cache, "train", augment=augment, view=view)
-    if (begin := getattr(objective, "begin", None)) is not None:
-        begin(strata(train, "groups_and_classes"))
     model = initialised(section, spec, train, seed)
     held_out = "validation" in prepared.facts["counts"]
     validation = open_split(data, corridor.cache, "validation", view=view) if held_out else None
-    objective = objective_for(objective, spec)
-    return Assembly(model=model, spec=spec, train=train, validation=validation, objective=objective)
+    return Assembly(
+        model=model, spec=spec, train=train, validation=validation, objective=informed(objective, train, spec)
+    )
+
+
+def informed(objective: Objective, train: BatchSource, spec: DataSpec) -> Objective:
+    """The objective, told of the groups in its training samples and of its data where it asks for them."""
+    from basestone.training.balance import strata
+
+    if (begin := getattr(objective, "begin", None)) is not None:
+        begin(strata(train, "groups_and_classes"))
+    return objective_for(objective, spec)
 
 
 def initialised(section: Pretrain, spec: DataSpec, train: BatchSource, seed: int) -> nn.Module:

@@ -156,6 +156,18 @@ def _deny_text(folder: Path) -> None:
     denied_topics(folder)
 
 
+def _divide_text(folder: Path) -> None:
+    from basestone.data.text.planted import dialect_topics
+
+    dialect_topics(folder)
+
+
+def _narrow_text(folder: Path) -> None:
+    from basestone.data.text.planted import narrow_topics
+
+    narrow_topics(folder)
+
+
 def _sway_text(folder: Path) -> None:
     from basestone.data.text.planted import swayed_topics
 
@@ -245,6 +257,8 @@ PLANTS = {
     "even-text": Plant(before=_even_text),
     "denied-text": Plant(before=_deny_text),
     "swayed-text": Plant(before=_sway_text),
+    "provincial-text": Plant(before=_divide_text),
+    "fickle-text": Plant(before=_narrow_text),
     "mixed-up": Plant(before=_mix_up),
     "leaked": Plant(before=_leak),
     "two-handed": Plant(before=_two_handed),

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import shutil
 import time
-from typing import TYPE_CHECKING, Any, TypeGuard
+from typing import TYPE_CHECKING, Any
 
 from basestone.core.artifact import read_json, write_json
 from basestone.core.errors import ArtifactError, UsageError
 from basestone.core.registry import Section
-from basestone.core.spec import DataSpec, TextSpec
 from basestone.lifecycle.detector_trials import compared_found, finds_boxes, keep_found
+from basestone.lifecycle.trial_answers import counted_flops, loss_on_test, probed_logits, sample_scores, says_number
 from basestone.training.options import FitOptions
 
 if TYPE_CHECKING:
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from basestone.lifecycle.adapt import Bench
     from basestone.measures.energy import EnergyMeter
 
-PROBED = 16  # training samples that a model answers before and after a change that must change nothing
-PREDICTED_AT_ONCE = 250
 TOLERANCE = 1e-5  # of the logits of the merged and the unmerged model, relative to the largest
 
 
@@ -105,7 +103,7 @@ class Trials:
 
         if not self.bench.same_question(self.bench.parent.stage):
             return {}
-        parent = self._scores(self.bench.start(self.seeds[0]).eval())
+        parent = sample_scores(self.bench, self.bench.start(self.seeds[0]).eval())
         if parent is None:
             return {}
         found = compare_methods({"": [parent] * len(self.seeds), **scores})
@@ -117,7 +115,7 @@ class Trials:
         if any(result.get("test_loss") is None for result in results):
             return {}
         known = self.bench.same_question(self.bench.parent.stage)
-        before = self._loss(self.bench.start(self.seeds[0])) if known else None
+        before = loss_on_test(self.bench, self.bench.start(self.seeds[0])) if known else None
         after = {
             name: sum(result["test_loss"] for result in results if result["method"] == name) / len(self.seeds)
             for name in self.methods
@@ -187,9 +185,9 @@ class Trials:
         options = _with(bench.section.fit, rate, share, len(train))
         steps = options.max_steps or (options.epochs or 0) * steps_per_epoch(len(train), options.batch_size)
         model = bench.start(seed, fresh=method.kind in FRESH)
-        untouched = self._logits(model)
+        untouched = probed_logits(self.bench, model)
         adapted = METHODS.build(method, model, head_of(model), steps)
-        at_start = distance(untouched, self._logits(model))
+        at_start = distance(untouched, probed_logits(self.bench, model))
         watch, started = Watch(adapted), time.monotonic()
         fitted = fit(
             model,
@@ -204,7 +202,7 @@ class Trials:
             identity=f"{bench.parent.digest}-{method.model_dump_json()}-{seed}",
             hook=adapted.hook,
         )
-        proof, flops = watch.proof(), self._flops(model, fitted.shapes)
+        proof, flops = watch.proof(), counted_flops(self.bench, model, fitted.shapes)
         merged = self._finished(folder, adapted) if keep else None
         if keep:
             _must_hold(method.kind, proof.faults, at_start, merged)
@@ -220,8 +218,8 @@ class Trials:
             "flops_analytic": flops[1],
             "merged": merged is not None,
             "proof": proof.facts | {"start_distance": at_start, "merge_distance": merged},
-            "scores": self._scores(model) if keep else None,
-            "test_loss": self._loss(model) if keep else None,
+            "scores": sample_scores(self.bench, model) if keep else None,
+            "test_loss": loss_on_test(self.bench, model) if keep else None,
         }
 
     def _finished(self, folder: Path, adapted: Adapted) -> float | None:
@@ -231,60 +229,11 @@ class Trials:
         save_trained(adapted.model, folder / "adapter.safetensors")
         moved = None
         if adapted.merge is not None:
-            apart = self._logits(adapted.model)
+            apart = probed_logits(self.bench, adapted.model)
             adapted.merge()
-            moved = distance(apart, self._logits(adapted.model))
+            moved = distance(apart, probed_logits(self.bench, adapted.model))
         save_weights(adapted.model, folder / "model.safetensors")
         return moved
-
-    def _logits(self, model: nn.Module) -> Tensor:
-        """What the model answers to some training samples; of a detector before it sorts and suppresses."""
-        import numpy as np
-        import torch
-
-        train = self.bench.split("train")
-        batch = train.batch(np.arange(min(PROBED, len(train))))
-        answer = getattr(model.eval(), "undecided", model)
-        with torch.no_grad():
-            return answer(batch.inputs)
-
-    def _scores(self, model: nn.Module) -> list[float] | None:
-        """What every test sample adds to the score: 1 where it is right, of a number its part of R².
-
-        None where there are neither classes nor numbers, or no test split.
-        """
-        from basestone.measures.quantities import explained_shares
-        from basestone.training.predict import predict
-
-        spec = self.bench.spec
-        classes = bool(spec.class_names) and getattr(spec, "head", "classes") == "classes"
-        if "test" not in self.bench.prepared.facts["counts"] or not (classes or says_number(spec)):
-            return None
-        found = predict(model, self.bench.split("test"), batch_size=PREDICTED_AT_ONCE)
-        if says_number(spec):
-            return explained_shares(found.logits[:, 0], found.targets[:, 0], spec.unit[0]).tolist()
-        return (found.logits.argmax(1) == found.targets).astype(int).tolist()
-
-    def _loss(self, model: nn.Module) -> float | None:
-        """The objective's mean over the test split where there are no classes to be right about, else None."""
-        from basestone.training.predict import evaluate
-
-        if "test" not in self.bench.prepared.facts["counts"] or getattr(self.bench.spec, "head", None) != "waveform":
-            return None
-        test = self.bench.split("test")
-        return evaluate(model, test, self.bench.objective, batch_size=self.bench.section.fit.batch_size).loss
-
-    def _flops(self, model: nn.Module, shapes: dict[tuple[int, ...], int]) -> tuple[int, int]:
-        import numpy as np
-
-        from basestone.models.model import whole_training_flops
-
-        return whole_training_flops(model, self.bench.objective, self.bench.split("train").batch(np.arange(2)), shapes)
-
-
-def says_number(spec: DataSpec) -> TypeGuard[TextSpec]:
-    """Whether a model of these data answers a quantity."""
-    return isinstance(spec, TextSpec) and spec.head == "number"
 
 
 def _mean(scores: list[float] | None) -> float | None:

@@ -48,13 +48,15 @@ def paired_counts(child: NDArray[np.bool_], parent: NDArray[np.bool_]) -> tuple[
     return int((child & parent).sum()), int((child & ~parent).sum()), int((~child & parent).sum())
 
 
-def retention_interval(both: int, only_child: int, only_parent: int, n: int) -> tuple[float, Interval]:
-    """φ and its one-sided 95 % score bounds from the counts; the parent must be right at least once."""
+def retention_interval(
+    both: int, only_child: int, only_parent: int, n: int, confidence: float = CONFIDENCE
+) -> tuple[float, Interval]:
+    """φ and its one-sided score bounds, 95 % each, from the counts; the parent must be right at least once."""
     from statistics import NormalDist
 
     from scipy.optimize import root_scalar
 
-    z = NormalDist().inv_cdf(CONFIDENCE)
+    z = NormalDist().inv_cdf(confidence)
     value = (both + only_child) / (both + only_parent)
 
     def excess(ratio: float, side: int) -> float:
@@ -70,7 +72,7 @@ def retention_interval(both: int, only_child: int, only_parent: int, n: int) -> 
         return 0.0 if side > 0 else math.inf
 
     lower = bound(1) if value > 0 else 0.0
-    return value, Interval(lower=lower, upper=bound(-1), method=METHOD)
+    return value, Interval(lower=lower, upper=bound(-1), method=METHOD, confidence=confidence)
 
 
 def score(ratio: float, both: int, only_child: int, only_parent: int, n: int) -> float:

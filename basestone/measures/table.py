@@ -27,7 +27,7 @@ from basestone.measures import (
 from basestone.measures.explanation import axioms, dependence, faithfulness, fidelity
 from basestone.measures.fairness import swaps
 from basestone.measures.privacy import canaries, membership, verbatim
-from basestone.measures.robustness import outliers, retention
+from basestone.measures.robustness import outliers, retention, shift
 from basestone.measures.robustness.attacks import measured as attacks
 
 MEASURES: dict[str, Callable[[Records], Measurement]] = {
@@ -68,6 +68,7 @@ MEASURES: dict[str, Callable[[Records], Measurement]] = {
     "dp_canaries": canaries.dp_canaries,
     "verbatim_rate": verbatim.verbatim_rate,
     "adversarial_retention": attacks.adversarial_retention,
+    "unseen_group_retention": shift.unseen_group_retention,
     "outlier_auroc": outliers.outlier_auroc,
     "attack_validity": attacks.attack_validity,
     "latency_p99": efficiency.latency_p99,

@@ -25,6 +25,7 @@ from basestone.recipe.fitting import (
     quantities,
     sound_at_once,
 )
+from basestone.recipe.robustness import robustness
 from basestone.recipe.schema import Adapt, Audit, Compress, Data, Extract, Pretrain, Recipe, Report, data_kind
 
 NEEDS = {
@@ -89,6 +90,7 @@ def broken_rules(recipe: Recipe, raw: dict[str, Any]) -> Iterator[Fault]:
             if data is not None and getattr(recipe, "task", None) == "audio_modelling":
                 yield from sound_at_once(stage, data, path)
             yield from _images_only(stage, data, path)
+            yield from robustness(recipe, stage, path)
             yield from _beside(raw, name, stage, getattr(recipe, "task", None))
             yield from _reference(raw, name, "subject", stage.subject, *MODELS)
             yield from _reference(raw, name, "spoken.recogniser", stage.spoken.recogniser, *MODELS)
@@ -180,7 +182,8 @@ def _images_only(stage: Audit, data: Data | None, path: str) -> Iterator[Fault]:
     kind = "images" if data is None else data_kind(data)
     for name in ("attack", "ood") if kind != "images" else ():
         if getattr(stage, name) is not None:
-            yield Fault(path=f"{path}.{name}", message=f"is for images so far, and these data are {kind}. Drop it.")
+            hint = "Write reword instead." if (name, kind) == ("attack", "text") else "Drop it."
+            yield Fault(path=f"{path}.{name}", message=f"is for images so far, and these data are {kind}. {hint}")
     if stage.ood is not None and not stage.ood.generated and stage.ood.source is None:
         yield Fault(path=f"{path}.ood", message="must name foreign images: generated, source or both.")
 

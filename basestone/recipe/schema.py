@@ -25,6 +25,8 @@ from basestone.measures.fairness.options import FairnessOptions
 from basestone.measures.privacy.options import PrivacyOptions
 from basestone.measures.robustness.attacks.options import Attack
 from basestone.measures.robustness.outlier_options import OutlierOptions
+from basestone.measures.robustness.rewording.options import Reword
+from basestone.measures.robustness.shift_options import Shift
 from basestone.models.catalogue import INITS, MODELS
 from basestone.objectives.catalogue import OBJECTIVES
 from basestone.objectives.distillation import DISTILLERS
@@ -221,6 +223,8 @@ class Audit(Strict):
     fairness: FairnessOptions = FairnessOptions()
     privacy: PrivacyOptions = PrivacyOptions()
     attack: Attack | None = Field(default=None, description="An attack within a declared radius (ROB-3, ROB-4).")
+    reword: Reword | None = Field(default=None, description="As 'attack', of words of a text (ROB-3, ROB-4).")
+    shift: Shift | None = Field(default=None, description="Groups that the model is trained again without (ROB-2).")
     ood: Outliers | None = Field(default=None, description="Foreign images, to be told from the data's own (ROB-5).")
     sequential: bool = Field(
         default=False,
@@ -267,56 +271,3 @@ class Recipe(Strict):
     data: DataSection
     stages: dict[Name, StageSection]
     tracking: list[TrackerSection] = Field(default=[])
-
-
-def json_schema() -> dict[str, Any]:
-    """The JSON Schema (2020-12) of a recipe file, for editors: with ``extends``, and stages whose id is their kind.
-
-    A recipe that extends another may leave out whatever the base says, at any depth: nothing is required of it.
-    """
-    whole = _of_a_file(Recipe.model_json_schema())
-    partial = _loosened(whole)
-    return {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": "Basestone recipe",
-        "type": "object",
-        "$defs": {**whole.pop("$defs"), **{f"{PARTIAL}{name}": part for name, part in partial.pop("$defs").items()}},
-        "if": {"required": ["extends"]},
-        "then": partial,
-        "else": whole,
-    }
-
-
-def _of_a_file(schema: dict[str, Any]) -> dict[str, Any]:
-    """The schema of a recipe as it is written: with ``extends``, and no ``kind`` where the stage's id says it."""
-    extends = {"type": "string", "description": "The recipe that this one changes: a path or a shipped example."}
-    properties: dict[str, Any] = {"extends": extends, **schema["properties"]}
-    named: dict[str, Any] = properties["stages"].pop("patternProperties")
-    explicit: dict[str, Any] = {"required": ["kind"], **named[NAME_PATTERN]}
-    kinds: dict[str, str] = explicit["discriminator"]["mapping"]
-    properties["stages"] |= {
-        "properties": {
-            kind: {"if": {"required": ["kind"]}, "then": explicit, "else": {"$ref": reference}}
-            for kind, reference in kinds.items()
-        },
-        "additionalProperties": explicit,
-        "propertyNames": {"pattern": NAME_PATTERN, "maxLength": 64},
-    }
-    return schema | {"properties": properties}
-
-
-def _loosened(schema: Any) -> Any:
-    """The same without requirements; one of several then may fit more than once, and references go to such parts."""
-    if isinstance(schema, list):
-        return [_loosened(item) for item in cast("list[Any]", schema)]
-    if not isinstance(schema, dict):
-        return schema
-    loose: dict[str, Any] = {}
-    for key, value in cast("dict[str, Any]", schema).items():
-        if key == "if":
-            loose[key] = value
-        elif key == "$ref":
-            loose[key] = value.replace("#/$defs/", f"#/$defs/{PARTIAL}")
-        elif key not in ("required", "discriminator"):
-            loose["anyOf" if key == "oneOf" else key] = _loosened(value)
-    return loose

@@ -208,6 +208,49 @@ CHARTS: dict[str, tuple[str, str]] = {
     ),
     "amplitude": ("Amplitude", "幅度"),
     "kilohertz": ("kHz", "kHz"),
+    "chart_unseen": ("Groups that training never saw", "训练未见过的群体"),
+    "chart_unseen_note": (
+        "Test accuracy on every value of {column}, by the audited model and by one trained without that group, with "
+        "two-sided 90 % bounds; the least kept first.",
+        "{column} 各取值的测试准确率：被审模型与训练时去除该群体的模型，附双侧 90% 界限；保持最少者在前。",
+    ),
+    "model_seen": ("trained with the group", "训练含该群体"),
+    "model_unseen": ("trained without it", "训练不含该群体"),
+    "chart_attacked": ("What attacks leave standing", "攻击之后的留存"),
+    "chart_attacked_linf": (
+        "Of {n} test images, those still right after each attack in turn, within {radius} of every pixel.",
+        "{n} 张测试图像依次经受各攻击之后仍识别正确者，每个像素的改动不超过 {radius}。",
+    ),
+    "chart_attacked_l2": (
+        "Of {n} test images, those still right after each attack in turn, within a Euclidean distance of {radius}.",
+        "{n} 张测试图像依次经受各攻击之后仍识别正确者，欧氏距离不超过 {radius}。",
+    ),
+    "chart_attacked_words": (
+        "Of {n} test documents, those still right after each search in turn, with at most {radius} words written "
+        "another way.",
+        "{n} 篇测试文档依次经受各搜索之后仍判断正确者，至多改写 {radius} 个词。",
+    ),
+    "still_right": ("Still right", "仍然正确"),
+    "after_clean": ("as they are", "未受攻击"),
+    "after_apgd_ce": ("APGD, cross-entropy", "APGD（交叉熵）"),
+    "after_apgd_t": ("APGD, other classes", "APGD（其他类别）"),
+    "after_fab_t": ("FAB, other classes", "FAB（其他类别）"),
+    "after_square": ("Square, no gradients", "Square（无梯度）"),
+    "after_single": ("any one word", "任一单词"),
+    "after_greedy": ("one word after another", "逐词累加"),
+    "after_random": ("words by lot", "随机选词"),
+    "chart_outliers": ("Foreign images beside its own", "外来图像与自身图像"),
+    "chart_outliers_note": (
+        "Share of each kind's images by the score that is judged; {n} are the model's own. The further apart the kinds "
+        "lie, the better foreign images are told from its own.",
+        "各类图像按判定所用评分的分布；其中自身图像 {n} 张。各类相距越远，外来图像越易与自身图像区分。",
+    ),
+    "familiarity": ("Score: how familiar an image looks", "评分：图像的熟悉程度"),
+    "share_of_images": ("Share of images", "图像比例"),
+    "kind_test": ("its own", "自身"),
+    "kind_noise": ("noise", "噪声"),
+    "kind_textures": ("textures", "纹理"),
+    "kind_source": ("another data set", "另一数据集"),
     "chart_latency": ("Latency of single predictions", "单次预测延迟"),
     "chart_latency_note": (
         "Share of {n} runs that were at least this fast; p99 is drawn at its upper bound, the value that is judged.",

@@ -17,6 +17,7 @@ from basestone.reporting import (
     group_charts,
     method_charts,
     privacy_charts,
+    robustness_charts,
     sample_charts,
     sound_charts,
     transfer_charts,
@@ -42,7 +43,8 @@ def figures(view: ReportView) -> list[Figure]:
     """The charts of a run, in the order of the page."""
     makers = (
         *(intervals, learning, methods, transfer, candidates, groups, fair_front, confusion, reliability, classes),
-        *(robustness, kept_precision, sounds, membership, relevance, latency, stages),
+        *(robustness, kept_precision, unseen, attacked, outliers),
+        *(sounds, membership, relevance, latency, stages),
     )
     return [figure for maker in makers for figure in _unless_missing(maker, view)]
 
@@ -195,6 +197,35 @@ def kept_precision(view: ReportView) -> Figure | None:
     rows, clean = measured["detail"]["curves"], measured["detail"]["clean_map50"]
     note = say("chart_kept_precision_note", n=measured["n"])
     return _figure("kept_precision", note, lambda language: sample_charts.severity_curves(rows, clean, language))
+
+
+def unseen(view: ReportView) -> Figure | None:
+    """Accuracy on groups that training saw and did not see, where the audit trained again without them."""
+    if not _is_measured(view, "unseen_group_retention"):
+        return None
+    detail = view.measurements["unseen_group_retention"]["detail"]
+    note = say("chart_unseen_note", column=detail["column"])
+    return _figure("unseen", note, lambda language: robustness_charts.unseen_chart(detail["groups"], language))
+
+
+def attacked(view: ReportView) -> Figure | None:
+    """What each attack leaves standing."""
+    if not _is_measured(view, "adversarial_retention"):
+        return None
+    table, detail = view.records.table("attacked"), view.measurements["adversarial_retention"]["detail"]
+    left = robustness_charts.standing(table["felled_by"], table["clean"], list(detail["felled_by"]))
+    total = len(table["clean"])
+    note = say(f"chart_attacked_{detail['norm']}", n=total, radius=f"{detail['epsilon']:g}")
+    return _figure("attacked", note, lambda language: robustness_charts.attacked_chart(left, total, language))
+
+
+def outliers(view: ReportView) -> Figure | None:
+    """How familiar foreign images look, beside the model's own."""
+    table = view.records.table("outliers")
+    kind, score = table["kind"].astype(str), table["score"].astype(float)
+    own = next(iter(kind.tolist()))
+    note = say("chart_outliers_note", n=int((kind == own).sum()))
+    return _figure("outliers", note, lambda language: robustness_charts.outliers_chart(kind, score, own, language))
 
 
 def membership(view: ReportView) -> Figure | None:

@@ -38,6 +38,7 @@ FORWARDS: dict[str, int] = {
     "replay": 1,
     "shapley": 512,
     "transcripts_test": 1,
+    "unseen": 1,
     "sound_test": 1,
     "sound_train": 1,
     "verbatim": 1,
@@ -51,7 +52,8 @@ class CostModel:
 
     ``seconds_per_image`` holds for full batches of ``batch_size``, ``seconds_single`` for one image alone (None: the
     same). Memory is ``bytes_model`` and ``bytes_per_image`` for each image in flight. ``fixed_seconds`` adds, by
-    record, what needs no pass: decoding, hashing, looking for duplicates.
+    record, what needs no pass: decoding, hashing, looking for duplicates, training again. ``passes`` replaces those of
+    ``FORWARDS``.
     """
 
     seconds_per_image: float
@@ -60,12 +62,17 @@ class CostModel:
     bytes_per_image: int = 0
     batch_size: int = 1
     fixed_seconds: Mapping[str, float] = field(default_factory=dict[str, float])
+    passes: Mapping[str, int] = field(default_factory=dict[str, int])
+
+    def forwards(self, record: str) -> int:
+        """Passes for one sample of ``record``."""
+        return self.passes.get(record, FORWARDS.get(record, 0))
 
     def seconds(self, record: str, n: int) -> float:
         """The time to collect ``n`` samples of ``record``."""
         single = self.seconds_per_image if self.seconds_single is None else self.seconds_single
         each = single if record in SINGLY else self.seconds_per_image
-        return n * FORWARDS.get(record, 0) * each + self.fixed_seconds.get(record, 0.0)
+        return n * self.forwards(record) * each + self.fixed_seconds.get(record, 0.0)
 
     def bytes(self, record: str, n: int) -> int:
         """The peak memory while ``record`` is collected; 0 where the model does not run."""
@@ -209,7 +216,7 @@ def _record(name: str, n: int, costs: CostModel) -> dict[str, Any]:
     return {
         "record": name,
         "n": n,
-        "forwards": n * FORWARDS.get(name, 0),
+        "forwards": n * costs.forwards(name),
         "seconds": costs.seconds(name, n),
         "bytes": costs.bytes(name, n),
     }

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
@@ -37,6 +39,17 @@ def test_the_chosen_are_the_sources_own(digits):
     assert torch.equal(found.inputs, theirs.inputs) and torch.equal(found.targets, theirs.targets)
     assert found.index.tolist() == [2, 0] and len(chosen) == 3
     assert chosen.targets.tolist() == train.targets[where].tolist()
+
+
+def test_the_chosen_bring_their_groups_along():
+    hands = {"hand": np.array(["left", "right", "left", "right"])}
+    chosen = Chosen(SimpleNamespace(targets=np.arange(4), groups=hands), np.array([3, 0]))
+    assert {name: values.tolist() for name, values in chosen.groups.items()} == {"hand": ["right", "left"]}
+    assert Chosen(chosen, np.array([1])).groups["hand"].tolist() == ["left"]
+
+
+def test_a_source_without_groups_has_none(digits):
+    assert Chosen(open_split(*digits, "train"), np.array([7])).groups == {}
 
 
 def test_other_targets_replace_theirs(digits):

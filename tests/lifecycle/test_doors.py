@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -13,10 +14,11 @@ import basestone as bst
 from basestone.core.artifact import read_json
 from basestone.core.errors import RecipeError, UsageError
 from basestone.lifecycle.check import load_checked
-from basestone.lifecycle.forecast import sample_sizes
+from basestone.lifecycle.forecast import left_out, sample_sizes
 from basestone.lifecycle.init import init
 from basestone.lifecycle.plan import plan
 from basestone.lifecycle.run import run
+from basestone.measures.robustness.shift_options import Shift
 from basestone.recipe.schema import Audit, SampleSizes
 from basestone.reporting.show import (
     show_comparison,
@@ -57,6 +59,13 @@ def test_sizes_are_bounded_by_what_there_is():
     sizes = sample_sizes(section, {"train": 1000, "test": 359})
     assert sizes["clean_test"] == 100 and sizes["clean_train"] == 1000
     assert sizes["corrupted"] == 100 and sizes["replay"] == 100 and sizes["duplicates"] == 359
+
+
+@pytest.mark.parametrize(("most", "trainings"), [(1, 2 / 3), (8, 2)])
+def test_leaving_a_group_out_costs_a_training_without_it(most, trainings):
+    spoken = SimpleNamespace(groups={"speaker": np.array(list("aabbcc"))})
+    assert left_out(Audit(shift=Shift(column="speaker", groups=most)), spoken) == pytest.approx(trainings)
+    assert left_out(Audit(), spoken) == 0
 
 
 def test_a_profile_says_where_a_step_goes_and_leaves_the_run_alone(finished):

@@ -234,7 +234,7 @@ def test_an_unknown_recipe_is_a_usage_error_with_a_hint(tmp_path: Path, monkeypa
 
 
 def test_the_shipped_examples() -> None:
-    language = {"agnews-audit", "bert-mlm-agnews", "cold-fair", "gpt-shakespeare", "lstm-agnews"}
+    language = {"agnews-audit", "bert-mlm-agnews", "cold-fair", "cold-remedies", "gpt-shakespeare", "lstm-agnews"}
     speech = {
         "fsdd-accents",
         "fsdd-digits",

@@ -9,7 +9,7 @@ from jsonschema import Draft202012Validator
 
 from basestone.core.document import read
 from basestone.recipe.compose import examples
-from basestone.recipe.schema import json_schema
+from basestone.recipe.json_schema import json_schema
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ from standard_makers import DECLARED, good_measurements, in_force, made
 from basestone.standard import CostModel, judge, plan, score_forecast
 
 AVAILABLE = {"clean_test": 360, "clean_train": 720, "corrupted": 100, "latency": 1000, "replay": 256, "artifacts": 5}
-AVAILABLE |= {"attacked": 0, "outliers": 0}
+AVAILABLE |= {"attacked": 0, "outliers": 0, "unseen": 0}
 COSTS = CostModel(
     seconds_per_image=0.01,
     seconds_single=0.02,
@@ -55,6 +55,11 @@ def test_360_digits_pass_a_floor_of_nine_tenths_from_334_on():
     assert (
         binomtest(334, 360).proportion_ci(0.9, "exact").low >= 0.9 > binomtest(333, 360).proportion_ci(0.9, "exact").low
     )
+
+
+def test_passes_of_a_record_may_be_others_than_usual():
+    costs = CostModel(seconds_per_image=0.01, passes={"attacked": 7})
+    assert costs.seconds("attacked", 10) == pytest.approx(0.7) and costs.seconds("clean_test", 10) == pytest.approx(0.1)
 
 
 def test_probability_to_decide_agrees_with_simulation():

@@ -41,6 +41,8 @@ def test_the_shipped_cases_name_clauses_that_exist_and_speak_both_languages():
         "unfair": "FAI-1",
         "denied-text": "FAI-2",
         "swayed-text": "FAI-3",
+        "provincial-text": "ROB-2",
+        "fickle-text": "ROB-3",
         "mixed-up": "HUM-1",
         "undefended": "ROB-3",
         "masked": "ROB-4",

@@ -48,6 +48,16 @@ def swayed_topics(folder: Path) -> None:
     _write(folder, leaked=0, told=_swayed)
 
 
+def dialect_topics(folder: Path) -> None:
+    """The same by writers of two regions, each with words of its own for everything that tells the label."""
+    _write(folder, leaked=0, told=_dialect)
+
+
+def narrow_topics(folder: Path) -> None:
+    """The same, but a label hangs on a majority of one word: two that are misspelt turn it around."""
+    _write(folder, leaked=0, told=lambda draws, label: _row(draws, label, own=2))
+
+
 def _write(folder: Path, *, leaked: int, told: Callable[[np.random.Generator, str], Row] | None = None) -> None:
     draws = numpy_generator(0, "planted", "topics")
     rows = [(told or _row)(draws, label) for label in draws.choice(list(WORDS), TRAIN + TEST)]
@@ -68,6 +78,14 @@ def _peopled(draws: np.random.Generator, label: str, *, own: int = 4, sex: str |
     region, someone = str(draws.choice(list(MARKS))), str(draws.choice(["he", "she"]))
     marks = [*draws.choice(MARKS[region].split("|"), 2).tolist(), sex or someone]
     return _row(draws, label, own=own, besides=marks) | {"region": region}
+
+
+def _dialect(draws: np.random.Generator, label: str) -> Row:
+    region = str(draws.choice(list(MARKS)))
+    half = slice(None, None, 2) if region == "north" else slice(1, None, 2)
+    own = draws.choice(WORDS[label].split("|")[half], 4).tolist()
+    words = [*own, *draws.choice(COMMON.split("|"), 8)]
+    return {"text": " ".join(draws.permutation(words).tolist()), "label": str(label), "region": region}
 
 
 def _denied(draws: np.random.Generator, label: str) -> Row:

@@ -94,7 +94,7 @@ def _configuration(path: str | None, revision: str | None, config: dict[str, Any
             found = AutoConfig.for_model(**config)
         else:
             local = Path(path or "").is_dir()
-            found = AutoConfig.from_pretrained(path, revision=revision or "main", local_files_only=local)
+            found = AutoConfig.from_pretrained(path or "", revision=revision or "main", local_files_only=local)
     except (OSError, ValueError) as error:
         raise no_weights("transformers", str(path), str(error).splitlines()[0]) from error
     if not isinstance(found, RTDetrConfig):

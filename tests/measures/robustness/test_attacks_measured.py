@@ -108,6 +108,64 @@ def test_what_was_not_asked_for_says_what_to_write(make_records):
     assert found == NotMeasured(measure=found.measure, reason="Write attack: {epsilon: 0.03}.", asked=False)
 
 
+WORDS = {"norm": "words", "epsilon": 2, "budget": 500, "whole": True, "images": 60, "varying": 0, "flat": 0}
+
+
+def worded(clean=100, robust=70, by_lot=0, cut=0):
+    fallen = clean - robust
+    return {
+        "index": np.arange(clean),
+        "label": np.zeros(clean, int),
+        "clean": [1] * clean,
+        "robust": [1] * robust + [0] * fallen,
+        "felled_by": [""] * robust + ["random"] * by_lot + ["single"] * (fallen - by_lot),
+        "forwards": [100] * clean,
+        "backwards": [0] * clean,
+        "words": [12] * clean,
+        "changed": [0] * robust + [2] * by_lot + [1] * (fallen - by_lot),
+        "rules": [""] * robust + ["slip case"] * by_lot + ["slip"] * (fallen - by_lot),
+        "cut": [1] * cut + [0] * (clean - cut),
+    }
+
+
+def of_words(make_records, columns, **changes):
+    records = make_records(attacked=columns, facts={"attack_checks": WORDS | changes})
+    return measure("adversarial_retention", records), measure("attack_validity", records)
+
+
+def test_words_have_the_same_records_and_the_checks_that_have_a_sense_for_them(make_records):
+    found, validity = of_words(make_records, worded())
+    assert (found.value, found.n, found.interval) == (0.7, 100, clopper_pearson(70, 100))
+    assert found.detail["felled_by"] == {"single": 30, "greedy": 0, "random": 0}
+    assert found.detail["rules"] == {"slip": 30} and found.detail["words_changed"] == 1
+    assert list(validity.detail["checks"]) == ["answers vary", "no slope", "black box finds more"]
+    assert validity.value == 1 and validity.n == 60
+
+
+def test_a_search_that_ran_out_of_questions_may_fail_and_never_pass(make_records):
+    stands, _ = of_words(make_records, worded(robust=100, cut=3))
+    assert stands.value == 1 and decide(stands.interval, 0.5, "at_least") == "inconclusive"
+    assert stands.detail["undecided"]["en"] == (
+        "For 3 samples the search ran out of questions, and a longer one may find more: raise audit.reword.queries."
+    )
+    falls, _ = of_words(make_records, worded(robust=10, cut=3))
+    assert decide(falls.interval, 0.5, "at_least") == "fail"
+
+
+@pytest.mark.parametrize(
+    ("columns", "change", "flag"),
+    [
+        ({}, {"varying": 1}, "answers vary"),
+        ({}, {"flat": 5}, "no slope"),
+        ({"by_lot": 8}, {}, "black box finds more"),
+    ],
+)
+def test_any_flag_of_a_search_for_words_leaves_the_model_undecided(columns, change, flag, make_records):
+    found, validity = of_words(make_records, worded(**columns), **change)
+    assert validity.detail["flags"] == [flag] and validity.value == pytest.approx(2 / 3)
+    assert decide(found.interval, 0.5, "at_least") == "inconclusive"
+
+
 class Rounded(nn.Module):
     """A defence that hides its slope: pixels are rounded before the model sees them."""
 
