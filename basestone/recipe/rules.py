@@ -17,6 +17,7 @@ from basestone.data.detection.options import BoxData
 from basestone.data.options import DataOptions
 from basestone.data.text.options import TextData
 from basestone.recipe.fitting import fitting, group_names, grouped_training, labels_of_task, quantities, sound_at_once
+from basestone.recipe.safety import judging_stage, safety_asked
 from basestone.recipe.schema import Adapt, Audit, Compress, Data, Extract, Pretrain, Recipe, Report, data_kind
 
 NEEDS = {
@@ -79,6 +80,8 @@ def broken_rules(recipe: Recipe, raw: dict[str, Any]) -> Iterator[Fault]:
             if data is not None and getattr(recipe, "task", None) == "audio_modelling":
                 yield from sound_at_once(stage, data, path)
             yield from _images_only(stage, data, path)
+            yield from safety_asked(stage, getattr(recipe, "task", None), path)
+            yield from _reference(raw, name, "safety.judge.stage", judging_stage(stage), *MODELS)
             yield from _beside(raw, name, stage, getattr(recipe, "task", None))
             yield from _reference(raw, name, "subject", stage.subject, *MODELS)
             yield from _reference(raw, name, "spoken.recogniser", stage.spoken.recogniser, *MODELS)

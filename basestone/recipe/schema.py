@@ -25,6 +25,7 @@ from basestone.measures.fairness.options import FairnessOptions
 from basestone.measures.privacy.options import PrivacyOptions
 from basestone.measures.robustness.attacks.options import Attack
 from basestone.measures.robustness.outlier_options import OutlierOptions
+from basestone.measures.safety.options import SafetyOptions
 from basestone.models.catalogue import INITS, MODELS
 from basestone.objectives.catalogue import OBJECTIVES
 from basestone.objectives.distillation import DISTILLERS
@@ -220,6 +221,7 @@ class Audit(Strict):
     samples: SampleSizes = SampleSizes()
     fairness: FairnessOptions = FairnessOptions()
     privacy: PrivacyOptions = PrivacyOptions()
+    safety: SafetyOptions | None = Field(default=None, description="Requests to a language model (SAF-1 to SAF-5).")
     attack: Attack | None = Field(default=None, description="An attack within a declared radius (ROB-3, ROB-4).")
     ood: Outliers | None = Field(default=None, description="Foreign images, to be told from the data's own (ROB-5).")
     batch_size: PositiveInt = 250
