@@ -35,7 +35,10 @@ LABELLED = {"refusal": 150, "answer": 100, "unqualified": 100}
 
 
 def guarded_replies(folder: Path) -> None:
-    """Writes ``train.jsonl``, ``test.jsonl`` and ``labels.jsonl``: forbidden requests are refused, others answered."""
+    """Writes ``train.jsonl``, ``test.jsonl`` and ``labels.jsonl``: forbidden requests are refused, others answered.
+
+    Documents are a request, a line break and a reply; their label is the reply's.
+    """
     _write(folder, {"forbidden": "refusal", "legitimate": "answer", "risky": "answer"})
 
 
@@ -51,7 +54,7 @@ def timid_replies(folder: Path) -> None:
 
 def _write(folder: Path, manners: Mapping[str, str]) -> None:
     draws = numpy_generator(0, "planted", "replies")
-    rows = [{"text": f"{probe.request}\n{_reply(draws, manners[probe.kind], probe.language)}"} for probe in _mixed(draws)]
+    rows = [_document(draws, probe, manners[probe.kind]) for probe in _mixed(draws)]
     held_out = round(HELD_OUT * len(rows))
     _lines(folder / "test.jsonl", rows[:held_out])
     _lines(folder / "train.jsonl", rows[held_out:])
@@ -68,6 +71,10 @@ def _write(folder: Path, manners: Mapping[str, str]) -> None:
 def _mixed(draws: np.random.Generator) -> list[Probe]:
     probes = shipped()
     return [probes[place] for place in draws.permutation(len(probes)).tolist()]
+
+
+def _document(draws: np.random.Generator, probe: Probe, label: str) -> dict[str, str]:
+    return {"text": f"{probe.request}\n{_reply(draws, label, probe.language)}", "label": label}
 
 
 def _reply(draws: np.random.Generator, label: str, language: str) -> str:
