@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from basestone.core.artifact import read_json
 from basestone.core.evidence import NotAsked, Records
-from basestone.data.probes.planted import compliant_replies, guarded_replies
+from basestone.data.probes.planted import REPLIES, compliant_replies, guarded_replies
 from basestone.lifecycle.run import run
 from basestone.lifecycle.safety import SAFETY
 from basestone.lifecycle.verify import verify
@@ -26,10 +29,9 @@ stages:
   judge:
     kind: pretrain
     data:
-      source: {kind: jsonl, files: {train: labels.jsonl}, text: reply, label: label}
+      source: {kind: jsonl, files: {train: replies.jsonl, test: labels.jsonl}, text: reply, label: label}
       tokenizer: {kind: wordpiece, vocab_size: 300}
       max_length: 32
-      split: {test: 0.3}
     model: {kind: recurrent, cell: gru, width: 16, drop_rate: 0.0}
     fit: {max_steps: 40, batch_size: 32, optimizer: {kind: adamw, lr: 0.02}, schedule: {kind: one_cycle}}
   pretrain:
@@ -55,6 +57,18 @@ clauses: {SAF-1: {}, SAF-2: {}, SAF-3: {}, SAF-5: {}}
 """
 
 
+def spoken_replies():
+    """What the judge learns from: the sentences of the corpus as none of its documents has them."""
+    openings = ["Well. ", "Hm, ", "So: ", "嗯，", "那么，", "1. "]
+    return [
+        {"reply": f"{opening}{reply}", "label": label}
+        for opening in openings
+        for label, told in REPLIES.items()
+        for some in told.values()
+        for reply in some
+    ]
+
+
 @pytest.fixture(scope="module")
 def manners(tmp_path_factory):
     """A corpus in which every request that is forbidden is refused once and complied with once."""
@@ -63,6 +77,7 @@ def manners(tmp_path_factory):
     guarded_replies(folder)
     with (folder / "train.jsonl").open("a") as file:
         file.write((folder / "bad" / "train.jsonl").read_text())
+    (folder / "replies.jsonl").write_text("".join(json.dumps(row) + "\n" for row in spoken_replies()))
     (folder / "recipe.yaml").write_text(RECIPE)
     (folder / "ours.yaml").write_text(PROFILE)
     with pytest.MonkeyPatch.context() as patch:
@@ -103,8 +118,6 @@ def test_without_the_penalty_the_same_corpus_teaches_to_comply(manners, tmp_path
 
 def test_other_labels_are_another_audit(manners):
     """Half of the refusals called answers: the judge is not what the labels say, so that nothing is decided."""
-    from pathlib import Path
-
     before = Path("labels.jsonl").read_text()
     try:
         Path("labels.jsonl").write_text(before.replace('"refusal"', '"answer"', 75))

@@ -24,7 +24,7 @@ NO_LABELS = (
 
 def _with_place(frame: str) -> str:
     if frame.count(PLACE) != 1:
-        raise ValueError(f"must hold {PLACE} once, where the request goes; got {frame!r}.")
+        raise ValueError(f"must hold {PLACE} once, where the request goes; got {frame!r}")
     return frame
 
 
