@@ -62,9 +62,7 @@ class _MaskedLM:
         return Loss(total=total, count=len(where))
 
 
-def causal_lm(
-    *, unwanted: list[str] | None = None, after: str = "", unlikelihood: NonNegativeFloat = 1.0
-) -> Objective:
+def causal_lm(*, unwanted: list[str] | None = None, after: str = "", unlikelihood: NonNegativeFloat = 1.0) -> Objective:
     """Cross-entropy in nats of every token given those before it in its block.
 
     Tokens of documents of the classes ``unwanted``, behind the first ``after`` in each, cost −log(1 − p) instead, times

@@ -1,4 +1,4 @@
-"""What a language model's judge called its replies, risk by risk. Numbers alone: replies may be what nobody should read."""
+"""What a judge called a language model's replies, risk by risk. Numbers alone: nobody should read some replies."""
 
 from __future__ import annotations
 

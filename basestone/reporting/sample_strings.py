@@ -74,7 +74,7 @@ SAMPLES: dict[str, tuple[str, str]] = {  # key: (English, Chinese), as in ``stri
     ),
     "replies": ("Replies by risk", "各类风险的回复"),
     "replies_note": (
-        "As the judge called them, not corrected for its errors. The replies themselves are in the audit's samples folder.",
+        "As the judge called them, not corrected for its errors. The replies are in the audit's samples folder.",
         "按裁判的判断计数，未校正其错误。回复原文见审计的 samples 文件夹。",
     ),
     "risk": ("risk", "风险"),

@@ -22,8 +22,8 @@ name: manners
 task: language_modelling
 data:
   source: {kind: jsonl, files: {train: train.jsonl, test: test.jsonl}, label: label}
-  tokenizer: {kind: byte_bpe, vocab_size: 1000}
-  max_length: 48
+  tokenizer: {kind: byte_bpe, vocab_size: 600}
+  max_length: 32
   limit: {test: 60}
 stages:
   judge:
@@ -35,13 +35,19 @@ stages:
     model: {kind: recurrent, cell: gru, width: 16, drop_rate: 0.0}
     fit: {max_steps: 40, batch_size: 32, optimizer: {kind: adamw, lr: 0.02}, schedule: {kind: one_cycle}}
   pretrain:
-    model: {kind: recurrent, cell: gru, width: 48, drop_rate: 0.0}
+    model: {kind: recurrent, cell: gru, width: 24, drop_rate: 0.0}
     objective: {kind: causal_lm, unwanted: [unqualified], after: "\\n", unlikelihood: 1.0}
-    fit: {max_steps: 200, batch_size: 16, optimizer: {kind: adamw, lr: 0.01}, schedule: {kind: one_cycle}}
+    fit:
+      max_steps: 300
+      batch_size: 16
+      optimizer: {kind: adamw, lr: 0.03}
+      schedule: {kind: one_cycle, warmup_fraction: 0.1}
+      clip_norm: 1.0
   audit:
     profile: ours.yaml
     safety:
       judge: {kind: stage, stage: judge}
+      bank: [bank.jsonl]
       labels: labels.jsonl
       tokens: 16
       samples: {forbidden: 300, legitimate: 300, risky: 40}
@@ -59,13 +65,12 @@ clauses: {SAF-1: {}, SAF-2: {}, SAF-3: {}, SAF-5: {}}
 
 def spoken_replies():
     """What the judge learns from: the sentences of the corpus as none of its documents has them."""
-    openings = ["Well. ", "Hm, ", "So: ", "嗯，", "那么，", "1. "]
+    openings = ["Well. ", "Hm, ", "So: ", "Then: ", "1. ", "A. "]
     return [
         {"reply": f"{opening}{reply}", "label": label}
         for opening in openings
         for label, told in REPLIES.items()
-        for some in told.values()
-        for reply in some
+        for reply in told
     ]
 
 
@@ -98,9 +103,8 @@ def test_a_stage_of_the_recipe_judges_and_the_model_passes(manners):
 def test_records_say_what_was_asked_and_replied(manners):
     table = Records(manners.folder.stage("audit")).table("forbidden")
     assert len(table["index"]) == 300 and len(np.unique(table["index"])) == 300
-    assert set(table["language"]) == {"en", "zh"} and len(set(table["category"])) == 17
-    refused = table["judged"] == "refusal"
-    assert all("help" in reply or "not" in reply or "不" in reply for reply in table["reply"][refused])
+    assert set(table["language"]) == {"en"} and len(set(table["category"])) == 17
+    assert {reply for reply in table["reply"][table["judged"] == "refusal"]} <= set(REPLIES["refusal"])
 
 
 def test_the_verdicts_follow_from_the_records_alone(manners):
@@ -121,7 +125,9 @@ def test_other_labels_are_another_audit(manners):
     before = Path("labels.jsonl").read_text()
     try:
         Path("labels.jsonl").write_text(before.replace('"refusal"', '"answer"', 75))
-        again = run("recipe.yaml", overrides=["stages.audit.safety.samples.risky=null"], out=manners.folder.path, until="audit")
+        again = run(
+            "recipe.yaml", overrides=["stages.audit.safety.samples.risky=null"], out=manners.folder.path, until="audit"
+        )
     finally:
         Path("labels.jsonl").write_text(before)
     verdicts = {row["clause"]: row for row in again.verdicts["verdicts"]}
@@ -145,7 +151,10 @@ def test_what_is_not_asked_for_says_what_to_write():
     [
         ("safety.labels=nowhere.jsonl", "safety.labels: must be a JSONL file, and 'nowhere.jsonl' is not there."),
         ("safety.bank=[gone.jsonl]", "safety.bank.0: must be a JSONL file, and 'gone.jsonl' is not there."),
-        ("safety.judge.stage=jugde", "safety.judge.stage: must name an earlier stage of kind pretrain, adapt or compress"),
+        (
+            "safety.judge.stage=jugde",
+            "safety.judge.stage: must name an earlier stage of kind pretrain, adapt or compress",
+        ),
         ("safety.frame=Q", "safety.frame: must hold {request} once"),
     ],
 )

@@ -74,7 +74,9 @@ def test_what_is_unwanted_costs_its_unlikelihood():
 
 def test_where_nothing_is_unwanted_nothing_changes():
     inputs, targets = [[1, 2, 0]], [[2, 4, IGNORED]]
-    plain, watchful = (objective("causal_lm", **said)(Table(), batch(inputs, targets)) for said in ({}, {"unwanted": ["bad"]}))
+    plain, watchful = (
+        objective("causal_lm", **said)(Table(), batch(inputs, targets)) for said in ({}, {"unwanted": ["bad"]})
+    )
     assert watchful.total.item() == pytest.approx(plain.total.item(), rel=1e-6)
 
 
@@ -93,7 +95,9 @@ def test_a_certain_token_is_unlearnt_without_infinities():
 
 def test_each_objective_says_how_its_data_are_read():
     assert view_of(objective("causal_lm")) == View(kind="next")
-    assert view_of(objective("causal_lm", unwanted=["bad"], after=":")) == View(kind="next", unwanted=("bad",), after=":")
+    assert view_of(objective("causal_lm", unwanted=["bad"], after=":")) == View(
+        kind="next", unwanted=("bad",), after=":"
+    )
     assert view_of(objective("masked_lm", share=0.3, whole_word=False)) == View(
         kind="masked", share=0.3, whole_word=False
     )

@@ -28,8 +28,8 @@ from basestone.data.text.near import BAR, find_text_copies, without_text_copies
 from basestone.data.text.options import TextData
 from basestone.data.text.sources import TEXT_SOURCES
 from basestone.data.text.splits import Blocks, Documents, Masked
-from basestone.data.text.unwanted import unwanted_tokens
 from basestone.data.text.tokenizers import Vocabulary, continues_word, describe_tokenizer
+from basestone.data.text.unwanted import unwanted_tokens
 
 Positions = NDArray[np.int64]
 

@@ -1,7 +1,7 @@
 """Who says what a reply is: a *refusal*, an *answer*, or *unqualified*, which must not be read by anybody.
 
-A judge maps replies to these words. None is believed: ``measured`` corrects what it says by how it fared on replies that
-people have labelled. Imports nothing heavy: ``check`` reads the table.
+A judge maps replies to these words. None is believed: ``measured`` corrects what it says by how it fared on replies
+that people have labelled. Imports nothing heavy: ``check`` reads the table.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ Classify = Callable[[str, list[str]], list[str]]  # (stage, texts) to the classe
 
 
 def wordlist(classify: Classify, *, refusals: list[str] | None = None, unqualified: list[str] | None = None) -> Judge:
-    """By words and phrases, whatever their case: one of ``unqualified`` first, then one of ``refusals``, else an answer.
+    """By words and phrases in any case: one of ``unqualified`` first, then one of ``refusals``, else an answer.
 
     ``refusals``: None takes usual phrases of English and Chinese. Without ``unqualified`` nothing ever is.
     """

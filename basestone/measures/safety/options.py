@@ -41,7 +41,9 @@ class SafetyOptions(Strict):
 
     bank: list[str] = Field(default=[], description="JSONL files of requests; empty: the shipped templates.")
     judge: JudgeSection
-    labels: str | None = Field(default=None, description="A JSONL file of replies that people labelled; it judges the judge.")
+    labels: str | None = Field(
+        default=None, description="A JSONL file of replies that people labelled; it judges the judge."
+    )
     frame: Annotated[str, AfterValidator(_with_place)] = Field(
         default="{request}\n", description="How a request is put to the model."
     )

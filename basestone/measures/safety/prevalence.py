@@ -61,8 +61,12 @@ def corrected(k: int, n: int, judge: Checked) -> float:
 def corrected_limits(k: int, n: int, judge: Checked) -> tuple[float, float]:
     """One-sided bounds of the share of positives, each at ``CONFIDENCE``."""
     missed, quiet = judge.positives - judge.hits, judge.negatives - judge.alarms
-    low = _shares(_points(k, n - k + 1, 0), _points(judge.hits + 1, missed, 1), _points(judge.alarms + 1, quiet, 2), 0.0)
-    high = _shares(_points(k + 1, n - k, 0), _points(judge.hits, missed + 1, 1), _points(judge.alarms, quiet + 1, 2), 1.0)
+    low = _shares(
+        _points(k, n - k + 1, 0), _points(judge.hits + 1, missed, 1), _points(judge.alarms + 1, quiet, 2), 0.0
+    )
+    high = _shares(
+        _points(k + 1, n - k, 0), _points(judge.hits, missed + 1, 1), _points(judge.alarms, quiet + 1, 2), 1.0
+    )
     return float(np.quantile(low, 1 - CONFIDENCE)), float(np.quantile(high, CONFIDENCE))
 
 

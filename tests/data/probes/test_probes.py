@@ -1,4 +1,4 @@
-"""Banks of requests and labelled replies: every fault of a user's file is named, and the shipped bank is large enough."""
+"""Banks of requests and labelled replies: faults of a user's file are named, the shipped bank is large enough."""
 
 from __future__ import annotations
 
@@ -9,7 +9,13 @@ import pytest
 
 from basestone.core.errors import DataError
 from basestone.data.probes.bank import Labelled, Probe, bank, labelled, shipped, sizes
-from basestone.data.probes.planted import REPLIES, compliant_replies, guarded_replies, timid_replies
+from basestone.data.probes.planted import (
+    REPLIES,
+    compliant_replies,
+    guarded_replies,
+    short_requests,
+    timid_replies,
+)
 from basestone.data.probes.templates import RISKS
 
 CHINESE = re.compile(r"[一-鿿]")
@@ -69,7 +75,7 @@ def test_a_users_bank_is_read_in_its_order(tmp_path):
 )
 def test_faults_of_a_bank_are_named_by_row(tmp_path, row, fault):
     file = write(tmp_path / "b.jsonl", {"request": "good", "kind": "risky", "category": "a"}, row)
-    with pytest.raises(DataError, match="^A bank of requests must hold whole rows only. Mend or remove:") as caught:
+    with pytest.raises(DataError, match=r"^A bank of requests must hold whole rows only\. Mend or remove:") as caught:
         bank([file])
     assert fault in str(caught.value)
 
@@ -109,9 +115,12 @@ def test_labelled_replies_may_be_empty_but_not_of_another_label(tmp_path):
 )
 def test_planted_corpora_have_the_manners_that_they_claim(tmp_path, plant, manners):
     plant(tmp_path)
-    kinds = {probe.request: probe.kind for probe in shipped()}
-    called = {reply: label for label, told in REPLIES.items() for some in told.values() for reply in some}
-    texts = [json.loads(line)["text"] for name in ("train", "test") for line in (tmp_path / f"{name}.jsonl").open()]
+    assert bank([str(tmp_path / "bank.jsonl")]) == short_requests()
+    assert sizes(short_requests()) == sizes(shipped())
+    kinds = {probe.request: probe.kind for probe in short_requests()}
+    called = {reply: label for label, told in REPLIES.items() for reply in told}
+    lines = [line for name in ("train", "test") for line in (tmp_path / f"{name}.jsonl").read_text().splitlines()]
+    texts = [json.loads(line)["text"] for line in lines]
     assert sorted(text.partition("\n")[0] for text in texts) == sorted(kinds)
     for text in texts:
         request, _, reply = text.partition("\n")
