@@ -52,6 +52,7 @@ def test_there_are_pages_to_look_at() -> None:
         "docs/recipe.md",
         "docs/robustness.md",
         "docs/run-directory.md",
+        "docs/safety.md",
         "docs/serving.md",
         "docs/speech.md",
         "docs/speed.md",

@@ -89,6 +89,8 @@ class View:
     that are told of it.
     ``spoken``: texts with how they are to be said; the targets are recordings of them, N×T.
     ``share``: of the tokens that are hidden; ``whole_word``: all tokens of a word, or none.
+    ``unwanted``: classes of documents that the text is not to go on like; their tokens, after the first place of
+    ``after`` in a document, are targets with the size of the vocabulary added.
     """
 
     kind: Literal["labels", "documents", "next", "masked", "boxes", "characters", "samples", "spoken"] = "labels"
@@ -96,6 +98,8 @@ class View:
     whole_word: bool = True
     crop: int = 0
     condition_on: tuple[str, ...] = ()
+    unwanted: tuple[str, ...] = ()
+    after: str = ""
 
 
 def view_of(objective: object) -> View:

@@ -52,6 +52,11 @@ def one_recording(file: bytes, spec: SpeechSpec) -> Tensor:
 
 def one_document(text: str, tokenizer: Tokenizer, spec: TextSpec) -> Tensor:
     """Int64, 1×T: a text between start and end token, as much as fits."""
+    return documents([_not_empty(text)], tokenizer, spec)
+
+
+def documents(texts: list[str], tokenizer: Tokenizer, spec: TextSpec) -> Tensor:
+    """Int64, N×T: texts, which may be empty, between start and end token, as much as fits."""
     from basestone.data.text.splits import Documents
 
     nothing = np.zeros(0, np.int64)
@@ -66,7 +71,7 @@ def one_document(text: str, tokenizer: Tokenizer, spec: TextSpec) -> Tensor:
         texts=lambda _: [],
         encode=lambda texts: [tokenizer.encode(one, add_special_tokens=False).ids for one in texts],
     )
-    return reader.tokens([_not_empty(text)])
+    return reader.tokens(texts)
 
 
 def one_prompt(text: str, tokenizer: Tokenizer) -> list[int]:

@@ -14,6 +14,7 @@ from basestone.lifecycle.assess import assess
 from basestone.lifecycle.check import standard_in_force
 from basestone.lifecycle.collect import collect
 from basestone.lifecycle.origins import model_of, prepared_for
+from basestone.lifecycle.safety import consulted
 from basestone.lifecycle.stage import Corridor, perform
 from basestone.recipe.schema import Audit
 
@@ -44,6 +45,7 @@ def audit(corridor: Corridor, stage: str, section: Audit, made: dict[str, Manife
             "section": section.model_dump(mode="json"),
             "standard": standard.to_json() | {"judged_on": None},  # the day alone changes nothing
             "changed": subject.changed_files(corridor.folder.stage(subject.stage)),
+            **consulted(section, made),
         },
         parents={manifest.stage: manifest for manifest in (prepared, subject, root or subject)},
         work=work,

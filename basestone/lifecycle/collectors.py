@@ -17,6 +17,7 @@ from basestone.lifecycle.fairness import FAIRNESS
 from basestone.lifecycle.privacy import PRIVACY
 from basestone.lifecycle.quantities import quantities_test, quantities_train, replayed_quantities
 from basestone.lifecycle.restore import corruptions
+from basestone.lifecycle.safety import SAFETY
 from basestone.lifecycle.sounds import replayed_sound, sound_test, sound_train, sounds, synthesis_time
 from basestone.lifecycle.stopping import in_turn
 from basestone.lifecycle.transcripts import replayed_frames, transcripts_test
@@ -259,5 +260,6 @@ COLLECTORS: dict[str, Collector] = {
     "beside_sizes": beside_sizes,
     **FAIRNESS,
     **PRIVACY,
+    **SAFETY,
     **EXPLANATIONS,
 }

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from basestone.lifecycle.restore import corruptions
+from basestone.lifecycle.safety import safety_sizes
 from basestone.lifecycle.stopping import expected_sizes
 from basestone.recipe.schema import Audit
 from basestone.training.options import FitOptions
@@ -108,6 +109,7 @@ def sample_sizes(section: Audit, counts: dict[str, int]) -> dict[str, int]:
         "membership": min(section.privacy.samples or test, test) if section.privacy.shadows else 0,
         "replay": min(wanted.replay, tested),
         **explained_sizes(section, counts),
+        **safety_sizes(section),
     }
 
 

@@ -174,6 +174,24 @@ def _sway_text(folder: Path) -> None:
     swayed_topics(folder)
 
 
+def _guard(folder: Path) -> None:
+    from basestone.data.probes.planted import guarded_replies
+
+    guarded_replies(folder)
+
+
+def _comply(folder: Path) -> None:
+    from basestone.data.probes.planted import compliant_replies
+
+    compliant_replies(folder)
+
+
+def _refuse(folder: Path) -> None:
+    from basestone.data.probes.planted import timid_replies
+
+    timid_replies(folder)
+
+
 def _sharpen(run_folder: RunFolder) -> None:
     from basestone.models.sabotage import sharpen
 
@@ -248,6 +266,10 @@ PLANTS = {
     "healthy-text": Plant(before=_sort_text),
     "fluent": Plant(before=_sort_text),
     "reciting": Plant(before=_sort_text),
+    "guarded": Plant(before=_guard),
+    "compliant": Plant(before=_comply),
+    "timid": Plant(before=_refuse),
+    "misjudged": Plant(before=_guard),
     "ordered": Plant(before=_order_text),
     "worded": Plant(before=_word_text),
     "decoy": Plant(before=_decoy),

@@ -29,6 +29,7 @@ from basestone.measures.fairness import swaps
 from basestone.measures.privacy import canaries, membership, verbatim
 from basestone.measures.robustness import outliers, retention, shift
 from basestone.measures.robustness.attacks import measured as attacks
+from basestone.measures.safety import measured as safety
 
 MEASURES: dict[str, Callable[[Records], Measurement]] = {
     "accuracy": accuracy.accuracy,
@@ -67,6 +68,13 @@ MEASURES: dict[str, Callable[[Records], Measurement]] = {
     "dp_delta": canaries.dp_delta,
     "dp_canaries": canaries.dp_canaries,
     "verbatim_rate": verbatim.verbatim_rate,
+    "refusal_rate": safety.refusal_rate,
+    "over_refusal_rate": safety.over_refusal_rate,
+    "qualified_rate": safety.qualified_rate,
+    "judge_refusals_found": safety.judge_refusals_found,
+    "judge_answers_spared": safety.judge_answers_spared,
+    "judge_unqualified_found": safety.judge_unqualified_found,
+    "judge_qualified_spared": safety.judge_qualified_spared,
     "adversarial_retention": attacks.adversarial_retention,
     "unseen_group_retention": shift.unseen_group_retention,
     "outlier_auroc": outliers.outlier_auroc,

@@ -18,9 +18,16 @@ Choose = Callable[[Tensor], int]
 
 
 def generate(
-    model: TextModel, prompt: Sequence[int], count: int, choose: Choose, *, window: int, cache: bool = True
+    model: TextModel,
+    prompt: Sequence[int],
+    count: int,
+    choose: Choose,
+    *,
+    window: int,
+    cache: bool = True,
+    stop: int | None = None,
 ) -> list[int]:
-    """``count`` tokens that follow ``prompt`` (at least one token).
+    """``count`` tokens that follow ``prompt`` (at least one token); fewer where ``stop`` comes, which is left out.
 
     ``choose`` takes the logits of the next token (V, float32) and returns its number; ``window``: tokens that the model
     sees at once. Without ``cache`` everything is read anew for each token: the same tokens, more slowly.
@@ -44,6 +51,8 @@ def generate(
             read += unread
             logits, state = model.advance(torch.tensor([unread if cache else read]), state if cache else None)
             unread = [choose(logits[0, -1].float())]
+            if unread[0] == stop:
+                break
             written += unread
     return written[len(prompt) :]
 

@@ -26,6 +26,7 @@ from basestone.recipe.fitting import (
     sound_at_once,
 )
 from basestone.recipe.robustness import robustness
+from basestone.recipe.safety import judging_stage, safety_asked
 from basestone.recipe.schema import Adapt, Audit, Compress, Data, Extract, Pretrain, Recipe, Report, data_kind
 
 NEEDS = {
@@ -91,6 +92,8 @@ def broken_rules(recipe: Recipe, raw: dict[str, Any]) -> Iterator[Fault]:
                 yield from sound_at_once(stage, data, path)
             yield from _images_only(stage, data, path)
             yield from robustness(recipe, stage, path)
+            yield from safety_asked(stage, getattr(recipe, "task", None), path)
+            yield from _reference(raw, name, "safety.judge.stage", judging_stage(stage), *MODELS)
             yield from _beside(raw, name, stage, getattr(recipe, "task", None))
             yield from _reference(raw, name, "subject", stage.subject, *MODELS)
             yield from _reference(raw, name, "spoken.recogniser", stage.spoken.recogniser, *MODELS)

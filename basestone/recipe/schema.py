@@ -27,6 +27,7 @@ from basestone.measures.robustness.attacks.options import Attack
 from basestone.measures.robustness.outlier_options import OutlierOptions
 from basestone.measures.robustness.rewording.options import Reword
 from basestone.measures.robustness.shift_options import Shift
+from basestone.measures.safety.options import SafetyOptions
 from basestone.models.catalogue import INITS, MODELS
 from basestone.objectives.catalogue import OBJECTIVES
 from basestone.objectives.distillation import DISTILLERS
@@ -222,6 +223,7 @@ class Audit(Strict):
     samples: SampleSizes = SampleSizes()
     fairness: FairnessOptions = FairnessOptions()
     privacy: PrivacyOptions = PrivacyOptions()
+    safety: SafetyOptions | None = Field(default=None, description="Requests to a language model (SAF-1 to SAF-5).")
     attack: Attack | None = Field(default=None, description="An attack within a declared radius (ROB-3, ROB-4).")
     reword: Reword | None = Field(default=None, description="As 'attack', of words of a text (ROB-3, ROB-4).")
     shift: Shift | None = Field(default=None, description="Groups that the model is trained again without (ROB-2).")

@@ -24,10 +24,12 @@ FORWARDS: dict[str, int] = {
     "corrupted": 75,
     "detected_corrupted": 70,
     "detected_test": 1,
+    "forbidden": 20,  # a reply is written token by token
     "detected_train": 1,
     "language_test": 1,
     "language_train": 1,
     "latency": 1,
+    "legitimate": 20,
     "membership": 1,
     "outliers": 3,  # an own image and a foreign one of either kind
     "occlusion": 90,
@@ -36,6 +38,7 @@ FORWARDS: dict[str, int] = {
     "quantities_train": 1,
     "randomised": 300,
     "replay": 1,
+    "risky": 20,
     "shapley": 512,
     "transcripts_test": 1,
     "unseen": 1,
@@ -43,7 +46,7 @@ FORWARDS: dict[str, int] = {
     "sound_train": 1,
     "verbatim": 1,
 }
-SINGLY = ("latency",)  # records whose passes take one image at a time
+SINGLY = ("latency", "forbidden", "legitimate", "risky")  # records whose passes take one image at a time
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -25,18 +25,24 @@ Expected = Literal["fail", "not_fail", "any"]
 class Case(Strict):
     """A model made on purpose. ``must_fail`` None: a healthy control.
 
-    ``may_fail`` names clauses that the fault honestly spills over to; every other clause must not fail, so that a
-    clause that fails everything is caught too.
+    ``also_fails`` names further clauses that must fail, ``may_fail`` those that the fault honestly spills over to;
+    every other clause must not fail, so that a clause that fails everything is caught too.
     """
 
     id: Text
     fault: Words
     must_fail: Text | None = None
+    also_fails: tuple[Text, ...] = ()
     may_fail: tuple[Text, ...] = ()
+
+    @property
+    def must_fail_all(self) -> tuple[str, ...]:
+        """The clauses that must fail."""
+        return (*([self.must_fail] if self.must_fail else []), *self.also_fails)
 
     def expects(self, clause: str) -> Expected:
         """What this case's verdict on ``clause`` must be."""
-        if clause == self.must_fail:
+        if clause in self.must_fail_all:
             return "fail"
         return "any" if clause in self.may_fail else "not_fail"
 
@@ -87,7 +93,7 @@ class KillMatrix:
     @property
     def unproven(self) -> tuple[str, ...]:
         """The clauses that no case must fail: nobody has shown that they can."""
-        proven = {case.must_fail for case in self.cases}
+        proven = {clause for case in self.cases for clause in case.must_fail_all}
         return tuple(clause for clause in self.clauses if clause not in proven)
 
     def rows(self) -> list[dict[str, Any]]:
@@ -128,7 +134,8 @@ def kill_matrix(cases: Sequence[Case], verdicts: Mapping[str, Mapping[str, Any]]
     observed = {
         (case.id, row["clause"]): str(row["verdict"]) for case in cases for row in verdicts[case.id]["verdicts"]
     }
-    clauses = tuple(sorted({clause for _, clause in observed} | {case.must_fail for case in cases if case.must_fail}))
+    wanted = {clause for case in cases for clause in case.must_fail_all}
+    clauses = tuple(sorted({clause for _, clause in observed} | wanted))
     cells = tuple(
         Cell(case=case.id, clause=clause, expected=case.expects(clause), observed=observed.get((case.id, clause)))
         for case in cases
@@ -138,7 +145,7 @@ def kill_matrix(cases: Sequence[Case], verdicts: Mapping[str, Mapping[str, Any]]
 
 
 def _case_faults(case: Case, known: set[str] | None) -> list[str]:
-    named = [*case.may_fail, *([case.must_fail] if case.must_fail else [])]
+    named = [*case.may_fail, *case.must_fail_all]
     return [unknown("clause", name, known) for name in named if known is not None and name not in known]
 
 

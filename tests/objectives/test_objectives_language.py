@@ -62,8 +62,42 @@ def test_knowing_nothing_costs_the_logarithm_of_the_vocabulary():
     assert loss.total.item() == pytest.approx(2 * math.log(5))
 
 
+def test_what_is_unwanted_costs_its_unlikelihood():
+    """Five tokens: a target of 5 + 4 says that 4 must not follow."""
+    model = Table()
+    loss = objective("causal_lm", unwanted=["bad"], unlikelihood=0.5)(model, batch([[1, 2, 0]], [[2, 9, IGNORED]]))
+    probs = model.scores.softmax(1)
+    by_hand = -probs[1, 2].log() - 0.5 * (1 - probs[2, 4]).log()
+    assert loss.count == 2
+    assert loss.total.item() == pytest.approx(by_hand.item(), rel=1e-6)
+
+
+def test_where_nothing_is_unwanted_nothing_changes():
+    inputs, targets = [[1, 2, 0]], [[2, 4, IGNORED]]
+    plain, watchful = (
+        objective("causal_lm", **said)(Table(), batch(inputs, targets)) for said in ({}, {"unwanted": ["bad"]})
+    )
+    assert watchful.total.item() == pytest.approx(plain.total.item(), rel=1e-6)
+
+
+def test_a_certain_token_is_unlearnt_without_infinities():
+    model = Table()
+    with torch.no_grad():
+        model.scores[1, 4] = 200.0  # 1 − p is 0 in float32
+    optimizer, train = torch.optim.SGD(model.parameters(), 10.0), objective("causal_lm", unwanted=["bad"])
+    for _ in range(60):
+        optimizer.zero_grad()
+        train(model, batch([[1]], [[9]])).total.backward()
+        optimizer.step()
+    assert torch.isfinite(model.scores).all()
+    assert model.scores.softmax(1)[1, 4] < 1e-3
+
+
 def test_each_objective_says_how_its_data_are_read():
     assert view_of(objective("causal_lm")) == View(kind="next")
+    assert view_of(objective("causal_lm", unwanted=["bad"], after=":")) == View(
+        kind="next", unwanted=("bad",), after=":"
+    )
     assert view_of(objective("masked_lm", share=0.3, whole_word=False)) == View(
         kind="masked", share=0.3, whole_word=False
     )
@@ -80,3 +114,4 @@ def test_operations_are_counted_for_the_hidden_share():
     )
     assert objective("masked_lm", share=0.25)(model, shapes).count == 10
     assert objective("causal_lm")(model, shapes).count == 40
+    assert objective("causal_lm", unwanted=["bad"])(model, shapes).count == 40

@@ -69,7 +69,8 @@ def test_a_good_model_meets_the_standard():
     assert verdicts.pop("GEN-6") == "not_applicable"  # nobody compressed it
     assert verdicts.pop("GEN-3") == "not_applicable"  # it was trained with one seed
     assert verdicts.pop("PRV-2") == "not_applicable"  # it claims no privacy
-    assert verdicts.pop("PRV-3") == "not_applicable"  # it writes no text
+    for writes in ("PRV-3", "SAF-1", "SAF-2", "SAF-3", "SAF-5"):
+        assert verdicts.pop(writes) == "not_applicable"  # it writes no text
     assert verdicts.pop("FAI-1") == "not_applicable"  # its data name no groups
     assert verdicts.pop("FAI-2") == verdicts.pop("FAI-3") == "not_applicable"  # nothing is allotted, nothing is read
     for served in ("HUM-2", "HUM-4", "INT-6", "LAT-2"):

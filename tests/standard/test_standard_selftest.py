@@ -30,6 +30,9 @@ def test_the_shipped_cases_name_clauses_that_exist_and_speak_both_languages():
         "memorising": "PRV-1",
         "lying": "PRV-2",
         "reciting": "PRV-3",
+        "compliant": "SAF-1",
+        "timid": "SAF-2",
+        "misjudged": "SAF-5",
         "unstable": "GEN-3",
         "miscalibrated": "GEN-6",
         "mutilated": "GEN-6",
@@ -71,6 +74,7 @@ def test_the_shipped_cases_name_clauses_that_exist_and_speak_both_languages():
         "discreet",
         "private",
         "fluent",
+        "guarded",
         "hardened",
         "decoy-explained",
         "worded",
@@ -106,6 +110,13 @@ def test_a_clause_that_fails_or_errs_on_a_healthy_model_is_wrong(word):
 def test_a_fault_may_spill_over_only_where_that_was_said():
     assert wrong(bad=verdicts(GEN_4="fail", ROB_1="fail"), well=verdicts()) == []
     assert wrong(bad=verdicts(GEN_4="fail", SEC_1="fail"), well=verdicts()) == [("bad", "SEC-1")]
+
+
+def test_a_case_may_have_to_fail_further_clauses():
+    both = Case(id="both", fault=FAULT, must_fail="GEN-4", also_fails=("SEC-1",))
+    found = kill_matrix([both], {"both": verdicts(GEN_4="fail")})
+    assert [(cell.case, cell.clause) for cell in found.wrong] == [("both", "SEC-1")] and found.unproven == ("ROB-1",)
+    assert kill_matrix([both], {"both": verdicts(GEN_4="fail", SEC_1="fail")}).right
 
 
 def test_wrong_cells_are_marked_in_the_table():

@@ -29,6 +29,7 @@ from basestone.data.text.options import TextData
 from basestone.data.text.sources import TEXT_SOURCES
 from basestone.data.text.splits import Blocks, Documents, Masked
 from basestone.data.text.tokenizers import Vocabulary, continues_word, describe_tokenizer
+from basestone.data.text.unwanted import unwanted_tokens
 
 Positions = NDArray[np.int64]
 
@@ -85,6 +86,7 @@ def open_text(
             joined=joined,
             texts=texts,
             decode=lambda ids: tokens.tokenizer.decode(ids, skip_special_tokens=False),
+            unwanted=unwanted_tokens(tokens, samples, spec, view, joined=joined) if view.unwanted else None,
         )
     documents = Documents(
         tokens.flat,

@@ -182,13 +182,15 @@ class Blocks:
         joined: bool,
         texts: Callable[[Positions], list[str]],
         decode: Callable[[list[int]], str],
+        unwanted: NDArray[np.bool_] | None = None,
     ) -> None:
         """``joined``: documents follow one another without an end token between.
 
-        ``texts`` reads documents by ``where``, ``decode`` spells tokens.
+        ``texts`` reads documents by ``where``, ``decode`` spells tokens. ``unwanted``: for every token of the stream,
+        whether it is one that must not follow; as a target it has the size of the vocabulary added.
         """
         self._flat, self._first, self._where, self._texts, self.spec = flat, ends[where], where, texts, spec
-        self.decode = decode
+        self.decode, self._unwanted = decode, unwanted
         self._length = ends[where + 1] - self._first
         self._joined = joined
         self._start = np.concatenate([[0], np.cumsum(self._length + (not joined))])
@@ -209,14 +211,22 @@ class Blocks:
         inputs = np.full((count, size), self.spec.pad, np.int64)
         targets = np.full((count, size), IGNORED, np.int64)
         for row, position in enumerate(np.asarray(positions).tolist()):
-            start = position * size
             if generator is None:
+                start = position * size
                 held = self.read(start, min(size + 1, self.num_tokens - start))
             else:
-                held = self.ring(start + self._shift(epoch), size + 1)
-            inputs[row, : len(held) - 1], targets[row, : len(held) - 1] = held[:-1], held[1:]
+                start = position * size + self._shift(epoch)
+                held = self.ring(start, size + 1)
+            inputs[row, : len(held) - 1] = held[:-1]
+            targets[row, : len(held) - 1] = held[1:] + self._marks(start + 1, len(held) - 1)
         index = torch.from_numpy(np.asarray(positions, np.int64))
         return Batch(inputs=torch.from_numpy(inputs), targets=torch.from_numpy(targets), index=index)
+
+    def _marks(self, start: int, count: int) -> NDArray[np.int64] | int:
+        """What is added to the targets of ``count`` tokens from ``start`` on, round the ring."""
+        if self._unwanted is None:
+            return 0
+        return self.spec.vocab_size * self._unwanted[(start + np.arange(count)) % self.num_tokens]
 
     def _shift(self, epoch: int) -> int:
         return int(numpy_generator(self.num_tokens, "cut", epoch).integers(self.spec.max_length))
