@@ -1,0 +1,96 @@
+"""Drift: do the inputs of a served model still look like those it was audited on? If not, clauses are open again."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any
+
+from basestone.core.artifact import Manifest, read_json
+from basestone.core.run import RunFolder
+
+if TYPE_CHECKING:
+    from basestone.lifecycle.standing import Standing
+    from basestone.serving.service import Service
+    from basestone.serving.watch import Watch
+
+# Records of what the model did with test samples: true of inputs like these, and of no others.
+DRAWN = frozenset(
+    ("clean_test", "parent_test", "corrupted", "attacked", "attack_checks", "outliers", "fairness", "identity_swaps")
+    + ("attributions", "occlusion", "randomised", "ablated", "shapley", "rules")
+)
+
+
+def resting_on_samples(verdicts: Mapping[str, Any]) -> list[str]:
+    """The clauses that hold because of how test samples were answered."""
+    return [
+        row["clause"]
+        for row in verdicts["verdicts"]
+        if row["verdict"] in ("pass", "waived")
+        and any(PurePosixPath(one["path"]).stem in DRAWN for one in row["evidence"])
+    ]
+
+
+def about(run: RunFolder, subject: Manifest, audit: str | None) -> dict[str, str]:
+    """Which model, judged by which audit: what a finding speaks of, so that another audit starts afresh."""
+    manifest = run.manifest(audit) if audit else None
+    return {"digest": subject.digest, "audit": manifest.digest if manifest else ""}
+
+
+def make_watch(run: RunFolder, found: Standing) -> Watch | None:
+    """What compares live samples with the audit's; None where there is no audit to compare with."""
+    import numpy as np
+
+    from basestone.serving.drift import Monitor
+    from basestone.serving.safety import energy
+    from basestone.serving.watch import Watch
+
+    if found.audit is None:
+        return None
+    table = run.records(found.audit).table("clean_test")
+    names = sorted((name for name in table if name.startswith("logit_")), key=lambda name: int(name[6:]))
+    labels = read_json(run.stage(found.subject.stage) / "model.json")["spec"]["class_names"]
+    return Watch(
+        monitor=Monitor(energy(np.column_stack([table[name] for name in names])), table["prediction"].tolist(), labels),
+        subject=about(run, found.subject, found.audit),
+        clauses=resting_on_samples(run.verdicts(found.audit)),
+    )
+
+
+def watch_over(service: Service, watch: Watch, folder: Path, told: Callable[[str], object]) -> None:
+    """Keeps watch for as long as the service lives; from a finding on each answer says which clauses are open."""
+    from basestone.serving.watch import STATE, keep_watch
+
+    def tell(finding: Mapping[str, Any]) -> None:
+        told(f"drift: live samples are not like those of the audit; open again: {', '.join(finding['clauses'])}")
+        parameters = {**service.offer.parameters, "reopened": ",".join(finding["clauses"])}
+        service.offer = replace(service.offer, parameters=parameters)
+
+    duty = asyncio.create_task(keep_watch(service.journal, watch, folder / STATE, tell))
+
+    async def end() -> None:
+        duty.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await duty
+
+    service.on_close(end)
+
+
+def replay(run: Path, state: Path | None = None) -> dict[str, Any] | None:
+    """The monitor's state computed anew from the audit's records and the whole log; None without an audit or a log."""
+    from basestone.lifecycle.standing import standing, state_folder
+    from basestone.serving.log import Log
+
+    folder, path = RunFolder(run), state_folder(run, state) / "review.db"
+    watch = make_watch(folder, standing(folder))
+    if watch is None or not path.exists():
+        return None
+    log = Log(path, read_only=True)
+    try:
+        watch.read(log.rows())
+    finally:
+        log.close()
+    return watch.to_json()
