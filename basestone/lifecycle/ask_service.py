@@ -28,7 +28,7 @@ PATIENCE_S = 60.0
 CHARGED = "a try from the studio"  # the request's id, by which its rows in the log are told from others'
 
 
-def ask_service(path: Path, question: dict[str, Any]) -> dict[str, Any]:
+def ask_service(path: Path, question: dict[str, Any], state: Path | None = None) -> dict[str, Any]:
     """The live service's answer to a question of ``ask``.
 
     ``probabilities`` as in ``ask``, or ``deferred`` with the ``reasons`` and the ``ticket``; ``label``: the service's
@@ -39,7 +39,7 @@ def ask_service(path: Path, question: dict[str, Any]) -> dict[str, Any]:
         UsageError: nothing serves this run, it asks for a key, or it refuses; in its own words.
     """
     run = RunFolder(path)
-    notice, tensor, shown = _notice(path), *_tensor(run, question)
+    notice, (tensor, shown) = _notice(path, state), _tensor(run, question)
     started = time.perf_counter()
     status, answer = _post(notice, {"id": CHARGED, "inputs": [tensor]})
     seconds = time.perf_counter() - started
@@ -47,15 +47,15 @@ def ask_service(path: Path, question: dict[str, Any]) -> dict[str, Any]:
         raise UsageError(f"The service answered {status}: {answer.get('error', '')}")
     outputs = {one["name"]: one["data"] for one in answer["outputs"]}
     told: dict[str, Any] = {name: answer["parameters"].get(name) for name in ("unproven", "reopened")}
-    return {**told, **shown, **_answered(path, run, outputs), "seconds": seconds}
+    return {**told, **shown, **_answered(run, outputs, state), "seconds": seconds}
 
 
-def _answered(path: Path, run: RunFolder, outputs: Mapping[str, Any]) -> dict[str, Any]:
+def _answered(run: RunFolder, outputs: Mapping[str, Any], state: Path | None) -> dict[str, Any]:
     from basestone.lifecycle.review import labels_of, queue_of
 
     if outputs["deferred"][0]:
         ticket = outputs["ticket"][0]
-        with queue_of(path) as queue:
+        with queue_of(run.path, state) as queue:
             return {"deferred": True, "ticket": ticket, "reasons": [*queue.case(ticket).ticket.reasons]}
     pairs = sorted(zip(labels_of(run), outputs["probabilities"], strict=True), key=lambda pair: -pair[1])
     likeliest = [[name, p] for name, p in pairs[:LIKELIEST]]
@@ -63,10 +63,10 @@ def _answered(path: Path, run: RunFolder, outputs: Mapping[str, Any]) -> dict[st
     return {"deferred": False, "probabilities": likeliest, "overridden": overridden}
 
 
-def _notice(path: Path) -> dict[str, Any]:
+def _notice(path: Path, state: Path | None) -> dict[str, Any]:
     from basestone.serving.probe import read_notice
 
-    found = read_notice(state_folder(path))
+    found = read_notice(state_folder(path, state))
     if not found or "url" not in found:
         raise UsageError(f"Nothing serves {path} now. Serve it first.")
     return found

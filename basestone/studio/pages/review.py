@@ -20,9 +20,9 @@ from basestone.lifecycle import review
 from basestone.reporting.strings import Language
 from basestone.studio.files import POLICY
 from basestone.studio.frame import language_of, page_frame, part, person_of, render
+from basestone.studio.keys import keys_of
 from basestone.studio.runs import RunView
 
-KEYS = "1234567890qwertyuiopadfghjklxcvbnm"  # without s (skip) and z (take back)
 HELD_S = 8  # for which a decision can be taken back before it is written
 LISTED = 40  # settled cases and exported files that are named
 
@@ -42,15 +42,6 @@ def _is_reviewable(path: Path) -> bool:
             return True
     except ArtifactError:
         return False
-
-
-def keys_of(labels: tuple[str, ...]) -> dict[str, str]:
-    """Label → the key that gives it: a label of one letter or digit its own, the others the next that is free."""
-    own = {label: label.lower() for label in labels if len(label) == 1 and label.lower() in KEYS}
-    if len(set(own.values())) < len(own):  # 'a' and 'A'
-        own = {}
-    free = iter(key for key in KEYS if key not in own.values())
-    return {label: own.get(label) or next(free, "") for label in labels}
 
 
 async def piece(found: RunView, name: str, request: Request) -> Response:
