@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
@@ -69,12 +68,19 @@ def watch_over(service: Service, watch: Watch, folder: Path, told: Callable[[str
         parameters = {**service.offer.parameters, "reopened": ",".join(finding["clauses"])}
         service.offer = replace(service.offer, parameters=parameters)
 
-    duty = asyncio.create_task(keep_watch(service.journal, watch, folder / STATE, tell))
+    async def watch_on() -> None:
+        try:
+            await keep_watch(service.journal, watch, folder / STATE, tell)
+        except Exception as error:  # the service goes on, and its log says that nobody watches any more
+            why = f"{type(error).__name__}: {error}"
+            told(f"drift: nobody watches any more ({why})")
+            await service.journal(lambda queue: queue.log.append("watch_failed", {"reason": why}))
+
+    duty = asyncio.create_task(watch_on())
 
     async def end() -> None:
         duty.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await duty
+        await asyncio.gather(duty, return_exceptions=True)
 
     service.on_close(end)
 

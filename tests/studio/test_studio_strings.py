@@ -5,11 +5,15 @@ from pathlib import Path
 from string import Formatter
 from typing import get_args
 
+import numpy as np
 import pytest
 
 import basestone.studio
 from basestone.recipe.schema import Recipe
 from basestone.reporting.strings import LANGUAGES, TEXTS
+from basestone.serving.gate import Why
+from basestone.serving.safety import Unguarded
+from basestone.studio.services import ServiceState
 from basestone.studio.strings import WORDS, known, say
 
 ROOT = Path(basestone.studio.__file__).parent
@@ -43,6 +47,13 @@ def test_every_text_that_is_asked_for_is_there_and_none_is_idle() -> None:
 
 def test_every_task_has_a_word() -> None:
     assert [task for task in TASKS if task not in WORDS] == []
+
+
+def test_every_reason_of_the_service_has_a_word() -> None:
+    reasons = Unguarded().judge(np.array([[np.nan, 0]], np.float32)).reasons[0]
+    doubts = [*reasons, "several_classes", "no_class", "foreign"]
+    assert [key for key in (*(f"because_{one}" for one in doubts), *(f"why_{one}" for one in get_args(Why))) if key not in WORDS] == []
+    assert [key for key in (f"service_{one}" for one in get_args(ServiceState)) if key not in WORDS] == []
 
 
 def test_words_of_the_report_are_found_too() -> None:

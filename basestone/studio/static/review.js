@@ -38,7 +38,7 @@
     const response = await fetch(decision(sent), { method: "POST" });
     if (response.ok) say(said("saidWritten", sent.label));
     else $("#trouble").innerHTML = await response.text();
-    await state();
+    state();
   };
   const choose = async (label) => {
     const ticket = current();
@@ -69,6 +69,7 @@
     if (sound) sound.paused ? sound.play() : sound.pause();
   };
 
+  // A key that is pressed before the next case is there is dropped: nobody decides what they have not seen.
   const deeds = { skip, undo, write };
   const once = async (deed, ...values) => {
     if (busy) return;
@@ -99,7 +100,8 @@
   const begin = new MutationObserver(() => {
     if (!$("[data-review]")) return;
     begin.disconnect();
-    once(async () => { await Promise.all([show(), state()]); });
+    once(show);
+    state();
   });
   begin.observe(document, { childList: true, subtree: true });
 })();
