@@ -13,6 +13,7 @@ from basestone.core.run import RunFolder
 
 if TYPE_CHECKING:
     from basestone.lifecycle.standing import Standing
+    from basestone.serving.safety import Guard, Unguarded
     from basestone.serving.service import Service
     from basestone.serving.watch import Watch
 
@@ -39,21 +40,18 @@ def about(run: RunFolder, subject: Manifest, audit: str | None) -> dict[str, str
     return {"digest": subject.digest, "audit": manifest.digest if manifest else ""}
 
 
-def make_watch(run: RunFolder, found: Standing) -> Watch | None:
-    """What compares live samples with the audit's; None where there is no audit to compare with."""
-    import numpy as np
-
+def make_watch(run: RunFolder, found: Standing, guard: Guard | Unguarded) -> Watch | None:
+    """What compares live samples with those of the audit, on which ``guard`` stands; None where it stands on none."""
     from basestone.serving.drift import Monitor
-    from basestone.serving.safety import energy
+    from basestone.serving.safety import Unguarded
     from basestone.serving.watch import Watch
 
-    if found.audit is None:
+    if found.audit is None or isinstance(guard, Unguarded):
         return None
-    table = run.records(found.audit).table("clean_test")
-    names = sorted((name for name in table if name.startswith("logit_")), key=lambda name: int(name[6:]))
+    predictions = run.records(found.audit).table("clean_test")["prediction"].tolist()
     labels = read_json(run.stage(found.subject.stage) / "model.json")["spec"]["class_names"]
     return Watch(
-        monitor=Monitor(energy(np.column_stack([table[name] for name in names])), table["prediction"].tolist(), labels),
+        monitor=Monitor(guard.energies, predictions, labels),
         subject=about(run, found.subject, found.audit),
         clauses=resting_on_samples(run.verdicts(found.audit)),
     )
@@ -87,11 +85,13 @@ def watch_over(service: Service, watch: Watch, folder: Path, told: Callable[[str
 
 def replay(run: Path, state: Path | None = None) -> dict[str, Any] | None:
     """The monitor's state computed anew from the audit's records and the whole log; None without an audit or a log."""
+    from basestone.lifecycle.serve import Options, make_guard
     from basestone.lifecycle.standing import standing, state_folder
     from basestone.serving.log import Log
 
     folder, path = RunFolder(run), state_folder(run, state) / "review.db"
-    watch = make_watch(folder, standing(folder))
+    found = standing(folder, state=state)
+    watch = make_watch(folder, found, make_guard(folder, found.audit, Options()))
     if watch is None or not path.exists():
         return None
     log = Log(path, read_only=True)

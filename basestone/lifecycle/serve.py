@@ -159,7 +159,7 @@ async def make_service(run: RunFolder, found: Standing, offer: Offer, post: Post
         longest_wait_s=options.longest_wait_s,
         on_worker=post.worker_started,
     )
-    if watch := make_watch(run, found):
+    if watch := make_watch(run, found, offer.guard):
         watch_over(service, watch, post.folder, post.told)
     return service
 

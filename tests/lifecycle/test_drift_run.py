@@ -7,19 +7,24 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.special import logsumexp
 
 from basestone.data.dataset import open_split
 from basestone.lifecycle.drift import about, make_watch, replay, resting_on_samples
 from basestone.lifecycle.restore import restore_subject
+from basestone.lifecycle.serve import Options, make_guard
 from basestone.lifecycle.standing import standing
 from basestone.measures.robustness.corruptions import corrupt
 from basestone.measures.subject import to_unit
 from basestone.recipe.schema import Audit
 from basestone.serving.drift import Monitor
 from basestone.serving.review import ReviewQueue
-from basestone.serving.safety import energy
 
 LABELS = tuple(map(str, range(10)))
+
+
+def energy(logits):
+    return -logsumexp(logits.astype(np.float64), axis=1)
 
 
 def live(rng, logits):
@@ -88,8 +93,9 @@ def test_the_log_is_replayed_to_the_same_state(finished):
     queue = ReviewQueue(run.path / "serving" / "review.db", LABELS)
     queue.log.append("started", told)
     for _ in range(5):
-        queue.file({"request": "r", "samples": [*live(rng, rng.normal(size=(4, 10)))]}, [])
-    watch = make_watch(run, found)
+        queue.log.append("answer", {"request": "r", "samples": [*live(rng, rng.normal(size=(4, 10)))]})
+    watch = make_watch(run, found, make_guard(run, found.audit, Options()))
+    assert watch is not None
     watch.read(queue.log.rows())
     queue.close()
     assert watch.monitor.samples == 20 and watch.monitor.calibration == len(run.records("audit").table("clean_test")["index"])

@@ -40,7 +40,7 @@ def test_only_answers_of_this_model_and_audit_count(queue: ReviewQueue) -> None:
     for started, count in (({**SUBJECT, "audit": "ef" * 32}, 30), (SUBJECT, 20), ({"digest": SUBJECT["digest"]}, 7)):
         queue.log.append("started", started)
         for _ in range(count):
-            queue.file(answer(rng, 5.0), [])
+            queue.log.append("answer", answer(rng, 5.0), durable=False)
     watch.read(queue.log.rows())
     assert watch.monitor.samples == 20 and watch.finding is not None
     assert watch.finding["clauses"] == ["GEN-1", "ROB-1"] and watch.finding["score"] == "energy"
@@ -59,7 +59,7 @@ def test_a_finding_is_written_once_told_and_read_again(tmp_path: Path, monkeypat
         await journal(lambda queue: queue.log.append("started", SUBJECT))
         duty = asyncio.create_task(keep_watch(journal, made(), shown, lambda one: told.append(dict(one))))
         for _ in range(count):
-            await journal(lambda queue: queue.file(answer(rng, shift), []))
+            await journal(lambda queue: queue.log.append("answer", answer(rng, shift), durable=False))
         await journal(lambda queue: queue.log.append("mark", {}))
         await asyncio.sleep(0.3)
         assert not duty.done(), duty.exception()
