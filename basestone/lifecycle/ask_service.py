@@ -31,9 +31,9 @@ CHARGED = "a try from the studio"  # the request's id, by which its rows in the 
 def ask_service(path: Path, question: dict[str, Any], state: Path | None = None) -> dict[str, Any]:
     """The live service's answer to a question of ``ask``.
 
-    ``probabilities`` as in ``ask``, or ``deferred`` with the ``reasons`` and the ``ticket``; ``label``: the service's
-    answer where a person overrode the model; ``reopened``: clauses that live inputs have opened again; ``unproven``: why
-    it is served without proof; ``picture`` or ``sound`` as people see it; ``seconds``: there and back.
+    ``probabilities`` as in ``ask``, or ``deferred`` with the ``reasons`` and the ``ticket``; ``overridden``:
+    what a person said instead of the model; ``label``: a test sample's own; ``reopened``: clauses that live inputs have opened again; ``unproven``:
+    why it is served without proof; ``picture`` or ``sound`` as people see it; ``seconds``: there and back.
 
     Raises:
         UsageError: nothing serves this run, it asks for a key, or it refuses; in its own words.

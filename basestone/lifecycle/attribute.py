@@ -66,7 +66,7 @@ def _require_explainable(spec: DataSpec, sensitive: bool) -> None:
     if sensitive:
         raise UsageError("An explanation shows its input, and these data are declared sensitive.")
     if spec.head != "classes" or not isinstance(spec, ImageSpec | TextSpec):
-        raise UsageError("What is explained is a class of an image or of a text, and this model answers something else.")
+        raise UsageError("What is explained is a class of an image or of a text, and this model has none.")
 
 
 def _parts(question: dict[str, Any], prepared: Path, folder: Path, spec: DataSpec) -> tuple[Players, dict[str, Any]]:

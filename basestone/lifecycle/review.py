@@ -87,7 +87,9 @@ def take_in(run: Path, path: Path, state: Path | None = None) -> int:
         return import_label_studio(queue, path)
 
 
-def next_case(run: Path, reviewer: str, skipped: Sequence[str] = (), state: Path | None = None) -> tuple[Case | None, int]:
+def next_case(
+    run: Path, reviewer: str, skipped: Sequence[str] = (), state: Path | None = None
+) -> tuple[Case | None, int]:
     """The oldest case that this person can decide and has not skipped, and how many there are in all.
 
     When everything was skipped, the one that was skipped first.

@@ -54,7 +54,10 @@ WORDS: dict[str, tuple[str, str]] = {
     "how_killed": ("it did not obey and was killed", "服务未响应，已被终止"),
     "how_not running": ("nothing was running", "当时没有运行"),
     "release_do": ("Let it answer again", "恢复应答"),
-    "stop_in_force": ("A stop is in force; a service that is started now will not answer.", "停止仍然有效；此时启动的服务不会应答。"),
+    "stop_in_force": (
+        "A stop is in force; a service that is started now will not answer.",
+        "停止仍然有效；此时启动的服务不会应答。",
+    ),
     "review_queue": ("Review queue", "复核队列"),
     "review_waiting": ("Review queue: {count} open", "复核队列：{count} 个待定"),
     "play_served": ("Try it through the service", "通过服务试用"),
@@ -62,14 +65,17 @@ WORDS: dict[str, tuple[str, str]] = {
     # drift
     "drift": ("Live inputs", "线上输入"),
     "drift_lead": (
-        "{samples} live samples against {calibration} of the audit; a sample that is sent again counts once. The curves "
+        "Live samples: {samples}, against {calibration} of the audit; one that is sent again counts once. The curves "
         "are what a bet against 'they are alike' has won: while they are alike it reaches the limit ever, however long "
         "this runs, with a probability of at most {delta}.",
-        "{samples} 个线上样本与审计的 {calibration} 个样本比较；重复发送的样本只计一次。曲线为“二者不同”这一赌注的收益："
-        "只要二者相同，无论运行多久，触及界限的概率不超过 {delta}。",
+        "线上样本 {samples} 个，与审计的 {calibration} 个样本比较；重复发送的只计一次。"
+        "曲线为“二者不同”这一赌注的收益：只要二者相同，无论运行多久，触及界限的概率不超过 {delta}。",
     ),
     "drift_none": ("Nothing has been compared yet.", "尚未比较。"),
-    "drift_quiet": ("No sign that live inputs are unlike those of the audit.", "没有迹象表明线上输入不同于审计时的输入。"),
+    "drift_quiet": (
+        "No sign that live inputs are unlike those of the audit.",
+        "没有迹象表明线上输入不同于审计时的输入。",
+    ),
     "drift_found": (
         "After {samples} live samples, at {at}: these inputs are not like those of the audit ({score}). Open again:",
         "在第 {samples} 个线上样本处（{at}）：输入已不同于审计时的输入（{score}）。以下条款重新待定：",
@@ -83,11 +89,15 @@ WORDS: dict[str, tuple[str, str]] = {
     # review
     "review_title": ("Cases of {name} for people", "{name} 待人工复核的样本"),
     "review_lead": (
-        "What the service was not sure of. Two people who agree settle a case, each without seeing the other's label; a "
-        "third decides where two differ. The model's own opinion is shown once a case is settled.",
-        "服务没有把握的样本。两人独立作出的判断一致即为定案，彼此看不到对方的标签；两人不一致时由第三人决定。定案之后才显示模型的判断。",
+        "What the service was not sure of. Two people who agree settle a case, neither seeing the other's label; where "
+        "they differ, a third decides. The model's own opinion is shown once a case is settled.",
+        "服务没有把握的样本。两人独立作出的判断一致即为定案，彼此看不到对方的标签；"
+        "两人不一致时由第三人决定。定案之后才显示模型的判断。",
     ),
-    "review_not_served": ("This run has not been served yet, so nothing was left to people.", "该运行尚未提供服务，没有交由人工的样本。"),
+    "review_not_served": (
+        "This run has not been served yet, so nothing was left to people.",
+        "该运行尚未提供服务，没有交由人工的样本。",
+    ),
     "review_begin": ("Begin", "开始"),
     "review_as": ("Reviewing as {name}", "复核人：{name}"),
     "review_change": ("Somebody else", "更换复核人"),
@@ -159,7 +169,8 @@ WORDS: dict[str, tuple[str, str]] = {
     "speaks_against": ("speaks against it", "反对"),
     "explanation_tested": ("This method on this model, as audited:", "该方法在该模型上的审计结果："),
     "explanation_untested": (
-        "Whether this method tells the truth about this model was not tested in its audit; write 'explain' into the recipe.",
+        "Whether this method tells the truth about this model was not tested in its audit; the recipe can ask for it "
+        "by 'explain'.",
         "审计未检验该方法对该模型是否可信；可在配方中写入 explain。",
     ),
 }

@@ -98,5 +98,6 @@ def test_the_log_is_replayed_to_the_same_state(finished):
     assert watch is not None
     watch.read(queue.log.rows())
     queue.close()
-    assert watch.monitor.samples == 20 and watch.monitor.calibration == len(run.records("audit").table("clean_test")["index"])
+    audited = run.records("audit").table("clean_test")["index"]
+    assert watch.monitor.samples == 20 and watch.monitor.calibration == len(audited)
     assert replay(run.path) == watch.to_json()

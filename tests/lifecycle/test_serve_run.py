@@ -139,12 +139,14 @@ def test_a_person_asks_the_service_as_callers_do(served, pristine, asked):
     row = next(row for row in range(30) if table["confidence"][row] > 0.999)
     by_sample = ask_service(pristine.folder.path, {"sample": int(table["index"][row])}, folder)
     assert by_sample["deferred"] is False and by_sample["label"] == str(table["label"][row])
-    assert by_sample["probabilities"][0] == [str(table["prediction"][row]), pytest.approx(table["confidence"][row], abs=1e-5)]
+    likeliest, probability = by_sample["probabilities"][0]
+    assert likeliest == str(table["prediction"][row])
+    assert probability == pytest.approx(table["confidence"][row], abs=1e-5)
     file = ask_service(pristine.folder.path, {"file": by_sample["picture"]}, folder)
     assert file["probabilities"] == by_sample["probabilities"] and "label" not in file
-    noise_files = (png(noise(seed)[0]) for seed in range(200))
-    doubt = next(one for file in noise_files if (one := ask_service(pristine.folder.path, {"file": file}, folder))["deferred"])
-    assert doubt["reasons"] and "probabilities" not in doubt, "nobody sees the model's opinion before people have theirs"
+    answers = (ask_service(pristine.folder.path, {"file": png(noise(seed)[0])}, folder) for seed in range(200))
+    doubt = next(one for one in answers if one["deferred"])
+    assert doubt["reasons"] and "probabilities" not in doubt, "the model's opinion comes after that of people"
     with review_door.queue_of(pristine.folder.path, folder) as queue:
         assert queue.case(doubt["ticket"]).ticket.input == doubt["picture"]
 

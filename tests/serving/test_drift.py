@@ -1,4 +1,4 @@
-"""The bet that live samples are unlike those of the audit: fair by hand and by simulation, and won where it should be."""
+"""The bet that live samples are unlike those of the audit: fair by hand and by simulation, won where it should be."""
 
 from __future__ import annotations
 

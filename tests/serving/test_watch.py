@@ -24,8 +24,8 @@ def made() -> Watch:
 
 
 def answer(rng: np.random.Generator, shift: float) -> dict:
-    sample = {"digest": rng.bytes(32).hex(), "energy": float(shift + rng.normal()), "prediction": str(rng.choice(LABELS))}
-    return {"request": "r", "samples": [sample]}
+    energy, label = float(shift + rng.normal()), str(rng.choice(LABELS))
+    return {"request": "r", "samples": [{"digest": rng.bytes(32).hex(), "energy": energy, "prediction": label}]}
 
 
 @pytest.fixture
