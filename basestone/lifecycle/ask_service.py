@@ -31,9 +31,10 @@ CHARGED = "a try from the studio"  # the request's id, by which its rows in the 
 def ask_service(path: Path, question: dict[str, Any], state: Path | None = None) -> dict[str, Any]:
     """The live service's answer to a question of ``ask``.
 
-    ``probabilities`` as in ``ask``, or ``deferred`` with the ``reasons`` and the ``ticket``; ``overridden``:
-    what a person said instead of the model; ``label``: a test sample's own; ``reopened``: clauses that live inputs have opened again; ``unproven``:
-    why it is served without proof; ``picture`` or ``sound`` as people see it; ``seconds``: there and back.
+    ``probabilities`` as in ``ask``, with ``overridden``, a person's label where it is another; or ``deferred`` with the
+    ``reasons`` and the ``ticket``. ``unproven``: why it is served without proof; ``reopened``: clauses that live inputs
+    have opened again; ``label``: a test sample's own; ``picture`` or ``sound`` as people see it; ``seconds``: there and
+    back.
 
     Raises:
         UsageError: nothing serves this run, it asks for a key, or it refuses; in its own words.
@@ -98,8 +99,14 @@ def _tensor(run: RunFolder, question: dict[str, Any]) -> tuple[dict[str, Any], d
 
 
 def _shown(received: Any) -> dict[str, Any]:
-    kind = "sound" if received.media.startswith("audio/") else "picture"
-    return {kind: received.original(0)} | ({"size": list(received.batch.shape[:1:-1])} if kind == "picture" else {})
+    """The sample as people see it: a picture with its size; of a recording also the sound itself."""
+    original = received.original(0)
+    if not received.media.startswith("audio/"):
+        return {"picture": original, "size": list(received.batch.shape[:1:-1])}
+    from basestone.data.export import png_bytes
+    from basestone.data.speech.picture import SHAPE, picture_of_wav
+
+    return {"sound": original, "picture": png_bytes(picture_of_wav(original)), "size": list(SHAPE)}
 
 
 def _post(notice: Mapping[str, Any], body: dict[str, Any]) -> tuple[int, dict[str, Any]]:

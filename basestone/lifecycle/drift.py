@@ -9,6 +9,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from basestone.core.artifact import Manifest, read_json
+from basestone.core.errors import ArtifactError
 from basestone.core.run import RunFolder
 
 if TYPE_CHECKING:
@@ -83,8 +84,12 @@ def watch_over(service: Service, watch: Watch, folder: Path, told: Callable[[str
     service.on_close(end)
 
 
-def replay(run: Path, state: Path | None = None) -> dict[str, Any] | None:
-    """The monitor's state computed anew from the audit's records and the whole log; None without an audit or a log."""
+def replay(run: Path, state: Path | None = None) -> dict[str, Any]:
+    """What a service's watch knows, computed anew from the audit's records and the whole log.
+
+    Raises:
+        ArtifactError: the run was not served, or no audit recorded samples to compare with.
+    """
     from basestone.lifecycle.serve import Options, make_guard
     from basestone.lifecycle.standing import standing, state_folder
     from basestone.serving.log import Log
@@ -93,7 +98,7 @@ def replay(run: Path, state: Path | None = None) -> dict[str, Any] | None:
     found = standing(folder, state=state)
     watch = make_watch(folder, found, make_guard(folder, found.audit, Options()))
     if watch is None or not path.exists():
-        return None
+        raise ArtifactError(f"{run} must have been audited and then served before live inputs can be compared.")
     log = Log(path, read_only=True)
     try:
         watch.read(log.rows())

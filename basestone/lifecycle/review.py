@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from basestone.core.artifact import read_json
-from basestone.core.errors import ArtifactError
+from basestone.core.errors import ArtifactError, UsageError
 from basestone.core.run import RunFolder
 from basestone.lifecycle.serve import read_anchors
 from basestone.lifecycle.standing import state_folder
@@ -105,6 +105,18 @@ def one_case(run: Path, ticket: str, state: Path | None = None) -> Case:
     """One case, decided or not; UsageError when there is none of that id."""
     with queue_of(run, state) as queue:
         return queue.case(ticket)
+
+
+def picture_of(case: Case) -> bytes:
+    """A PNG of the case for who cannot hear it: a recording's waveform and spectrogram, an image as it is."""
+    from basestone.data.export import png_bytes
+    from basestone.data.speech.picture import picture_of_wav
+
+    if case.ticket.media == "audio/wav":
+        return png_bytes(picture_of_wav(case.ticket.input))
+    if case.ticket.media == "image/png":
+        return case.ticket.input
+    raise UsageError(f"A picture is of an image or a recording, and this case is {case.ticket.media}.")
 
 
 def decided(run: Path, reviewer: str, last: int = 12, state: Path | None = None) -> list[dict[str, Any]]:

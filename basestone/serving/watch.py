@@ -27,7 +27,7 @@ AT_ONCE = 500  # rows, so that no request waits long for the log
 
 @dataclass(kw_only=True)
 class Watch:
-    """``subject``: ``digest`` of the model and of its ``audit``, to which rows must belong; ``clauses`` are at stake."""
+    """``subject``: ``digest`` of the model and of its ``audit``, to which rows must belong; ``clauses``: at stake."""
 
     monitor: Monitor
     subject: Mapping[str, str]

@@ -45,9 +45,9 @@ def add_routes(root: Path) -> None:
     app.get("/runs/{name}/review/{piece}")(_of_run(root, _piece))
 
     @app.get("/runs/{name}/review/input/{ticket}")
-    async def _input(name: str, ticket: str) -> Response:
+    async def _input(name: str, ticket: str, picture: bool = False) -> Response:
         found = find_run(root, name)
-        return await review.shown_input(found, ticket) if found else PlainTextResponse("no such run\n", 404)
+        return await review.shown_input(found, ticket, as_picture=picture) if found else PlainTextResponse("no such run\n", 404)
 
     @app.get("/runs/{name}/files/{path:path}")
     def _file(name: str, path: str) -> Response:

@@ -105,6 +105,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "review_nothing": ("Nothing is left for you to decide.", "没有需要您决定的样本。"),
     "review_loading": ("Loading the next case …", "正在载入下一个样本……"),
     "review_input": ("The input to be reviewed", "待复核的输入"),
+    "review_picture": ("Waveform and spectrogram", "波形与频谱"),
     "review_labels": ("What is it?", "它是什么？"),
     "review_keys": ("Answer by single keys", "用单键作答"),
     "review_skip": ("Skip", "跳过"),

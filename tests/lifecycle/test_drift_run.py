@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from scipy.special import logsumexp
 
+from basestone.core.errors import ArtifactError
 from basestone.data.dataset import open_split
 from basestone.lifecycle.drift import about, make_watch, replay, resting_on_samples
 from basestone.lifecycle.restore import restore_subject
@@ -88,7 +89,8 @@ def test_a_finding_in_the_log_shuts_the_gate_for_this_audit(finished):
 
 def test_the_log_is_replayed_to_the_same_state(finished):
     run, found = finished.folder, standing(finished.folder)
-    assert replay(run.path) is None, "nothing was served"
+    with pytest.raises(ArtifactError, match="must have been audited and then served"):
+        replay(run.path)
     rng, told = np.random.default_rng(1), about(run, found.subject, found.audit)
     queue = ReviewQueue(run.path / "serving" / "review.db", LABELS)
     queue.log.append("started", told)

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import basestone.studio
+from basestone.lifecycle.attribute import METHODS
 from basestone.recipe.schema import Recipe
 from basestone.reporting.strings import LANGUAGES, TEXTS
 from basestone.serving.gate import Why
@@ -42,7 +43,7 @@ def test_every_text_that_is_asked_for_is_there_and_none_is_idle() -> None:
     beginnings = {key for key in asked if key.endswith("_")}  # the rest is put behind
     assert asked - beginnings - WORDS.keys() - TEXTS.keys() == set()
     idle = [key for key in WORDS if f'"{key}"' not in source and not key.startswith(BY_VALUE)]
-    by_value = [*TASKS, "met", "not_met", "accuracy", "train", "validation"]
+    by_value = [*TASKS, *METHODS["images"], "met", "not_met", "accuracy", "train", "validation"]
     assert [key for key in idle if key not in by_value] == []
 
 

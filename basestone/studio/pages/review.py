@@ -24,6 +24,7 @@ from basestone.studio.keys import keys_of
 from basestone.studio.runs import RunView
 
 HELD_S = 8  # for which a decision can be taken back before it is written
+HEADERS = {"content-security-policy": POLICY, "x-content-type-options": "nosniff", "cache-control": "no-store"}
 LISTED = 40  # settled cases and exported files that are named
 
 
@@ -70,15 +71,16 @@ async def _answer(language: Language, make: Any, *arguments: Any) -> Response:
         return HTMLResponse(render("fault.html.j2", language, fault=str(error)), 400)
 
 
-async def shown_input(found: RunView, ticket: str) -> Response:
-    """The bytes that were left to people, as their own type and with nothing that could act as the page."""
+async def shown_input(found: RunView, ticket: str, *, as_picture: bool = False) -> Response:
+    """The bytes that were left to people, or a picture of them, with nothing that could act as the page."""
     try:
         case = await run.io_bound(review.one_case, found.folder.path, ticket)
     except BasestoneError as error:
         return PlainTextResponse(f"{error}\n", 404)
     assert case is not None
-    headers = {"content-security-policy": POLICY, "x-content-type-options": "nosniff", "cache-control": "no-store"}
-    return Response(case.ticket.input, media_type=case.ticket.media, headers=headers)
+    if as_picture:
+        return Response(review.picture_of(case), media_type="image/png", headers=HEADERS)
+    return Response(case.ticket.input, media_type=case.ticket.media, headers=HEADERS)
 
 
 def _case(found: RunView, request: Request, language: Language) -> str:
