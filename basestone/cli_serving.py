@@ -1,4 +1,4 @@
-"""The verbs around a served model: serve, stop, drill, drift, review, and its keys. Like ``cli``: no logic, no torch."""
+"""The verbs around a served model: serve, stop, drill, drift, review, keys. Like ``cli``: no logic, no torch."""
 
 from __future__ import annotations
 

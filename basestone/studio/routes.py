@@ -12,17 +12,16 @@ from starlette.responses import FileResponse, PlainTextResponse, RedirectRespons
 
 from basestone.studio.files import find_file, headers_of
 from basestone.studio.frame import LANGUAGE_COOKIE, REPORT_STYLE, STATIC, TAGS
+from basestone.studio.pages import review
 from basestone.studio.pages.comparison import comparison
 from basestone.studio.pages.new_run import new_run
 from basestone.studio.pages.one_run import one_run
 from basestone.studio.pages.overview import missing, overview
-from basestone.studio.pages import review
 from basestone.studio.pages.playground import answered, explained, playground
 from basestone.studio.runs import RunView, find_run
 
 A_YEAR_S = 31_536_000
 PATIENCE_S = 30.0  # for a page to be put together; NiceGUI gives up after 3
-
 
 Answer = Callable[[RunView, Request], Awaitable[Response]]
 POSTED: Mapping[str, Answer] = {
@@ -30,6 +29,10 @@ POSTED: Mapping[str, Answer] = {
     "/runs/{name}/play/explain": explained,
     "/runs/{name}/review/decide": review.decide,
     "/runs/{name}/review/export": review.export,
+}
+FETCHED: Mapping[str, Answer] = {
+    "/runs/{name}/review/{piece}": review.piece,
+    "/runs/{name}/review/input/{ticket}": review.shown_input,
 }
 
 
@@ -39,15 +42,10 @@ def add_routes(root: Path) -> None:
         app.add_static_file(local_file=file, url_path=f"/look/{file.name}", max_cache_age=0)
     _pages(root)
     app.get("/language/{code}")(_choose_language)
-
     for path, answer in POSTED.items():
         app.post(path)(_of_run(root, answer))
-    app.get("/runs/{name}/review/{piece}")(_of_run(root, _piece))
-
-    @app.get("/runs/{name}/review/input/{ticket}")
-    async def _input(name: str, ticket: str, picture: bool = False) -> Response:
-        found = find_run(root, name)
-        return await review.shown_input(found, ticket, as_picture=picture) if found else PlainTextResponse("no such run\n", 404)
+    for path, answer in FETCHED.items():
+        app.get(path)(_of_run(root, answer))
 
     @app.get("/runs/{name}/files/{path:path}")
     def _file(name: str, path: str) -> Response:
@@ -93,10 +91,6 @@ def _of_run(root: Path, answer: Answer) -> Callable[[str, Request], Awaitable[Re
         return await answer(found, request) if found else PlainTextResponse("no such run\n", 404)
 
     return answering
-
-
-async def _piece(found: RunView, request: Request) -> Response:
-    return await review.piece(found, request.path_params["piece"], request)
 
 
 def _choose_language(code: str, request: Request) -> Response:

@@ -45,9 +45,9 @@ def _is_reviewable(path: Path) -> bool:
         return False
 
 
-async def piece(found: RunView, name: str, request: Request) -> Response:
+async def piece(found: RunView, request: Request) -> Response:
     """A piece of the page: ``case`` (the next one, or ``only`` this), or ``state``."""
-    language, make = language_of(request), {"case": _case, "state": _state}.get(name)
+    language, make = language_of(request), {"case": _case, "state": _state}.get(request.path_params["piece"])
     if make is None:
         return PlainTextResponse("no such piece\n", 404)
     return await _answer(language, make, found, request, language)
@@ -71,15 +71,15 @@ async def _answer(language: Language, make: Any, *arguments: Any) -> Response:
         return HTMLResponse(render("fault.html.j2", language, fault=str(error)), 400)
 
 
-async def shown_input(found: RunView, ticket: str, *, as_picture: bool = False) -> Response:
-    """The bytes that were left to people, or a picture of them, with nothing that could act as the page."""
+async def shown_input(found: RunView, request: Request) -> Response:
+    """The bytes that were left to people, or a ``picture`` of them, with nothing that could act as the page."""
     try:
-        case = await run.io_bound(review.one_case, found.folder.path, ticket)
+        case = await run.io_bound(review.one_case, found.folder.path, request.path_params["ticket"])
+        assert case is not None
+        if "picture" in request.query_params:
+            return Response(review.picture_of(case), media_type="image/png", headers=HEADERS)
     except BasestoneError as error:
         return PlainTextResponse(f"{error}\n", 404)
-    assert case is not None
-    if as_picture:
-        return Response(review.picture_of(case), media_type="image/png", headers=HEADERS)
     return Response(case.ticket.input, media_type=case.ticket.media, headers=HEADERS)
 
 
