@@ -66,9 +66,7 @@ async def explained(found: RunView, request: Request) -> HTMLResponse:
     return HTMLResponse(render("explanation.html.j2", language_of(request), **values), 400 if fault else 200)
 
 
-async def _worked(
-    found: RunView, request: Request, who: str, *more: str
-) -> tuple[dict[str, Any], dict[str, Any]]:
+async def _worked(found: RunView, request: Request, who: str, *more: str) -> tuple[dict[str, Any], dict[str, Any]]:
     """What ``worked`` makes of a posted question, in a process of its own, and the question."""
     question: dict[str, Any] = {}
     try:
