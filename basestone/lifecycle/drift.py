@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from basestone.serving.watch import Watch
 
 # Records of what the model did with test samples: true of inputs like these, and of no others.
-DRAWN = frozenset(
-    ("clean_test", "parent_test", "corrupted", "attacked", "attack_checks", "outliers", "fairness", "identity_swaps")
-    + ("attributions", "occlusion", "randomised", "ablated", "shapley", "rules")
+DRAWN = (
+    *("clean_test", "parent_test", "corrupted", "attacked", "attack_checks", "outliers", "fairness", "identity_swaps"),
+    *("attributions", "occlusion", "randomised", "ablated", "shapley", "rules"),
 )
 
 

@@ -21,6 +21,7 @@ import math
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any, Protocol
 
 import numpy as np
@@ -76,11 +77,16 @@ def bets(p: float) -> NDArray[np.float64]:
 
     No bet; two slopes (more low ranks, more high ones); of each tenth that more, and that fewer fall into it.
     """
-    here = np.zeros(TENTHS)
-    here[min(TENTHS - 1, int(p * TENTHS))] = 1
-    more = 1 + ON * (TENTHS * here - 1)
-    fewer = 1 - AGAINST * (TENTHS * here - 1) / (TENTHS - 1)
-    return np.concatenate([[1.0, 1.5 - p, 0.5 + p], more, fewer])
+    made = _steps()[min(TENTHS - 1, int(p * TENTHS))].copy()
+    made[1:3] = 1.5 - p, 0.5 + p
+    return made
+
+
+@cache
+def _steps() -> NDArray[np.float64]:
+    """``TENTHS`` × ``NUM_BETS``: the bets for a rank in each tenth, but for the slopes."""
+    here = TENTHS * np.eye(TENTHS) - 1
+    return np.concatenate([np.ones((TENTHS, 3)), 1 + ON * here, 1 - AGAINST * here / (TENTHS - 1)], axis=1)
 
 
 NUM_BETS = 3 + 2 * TENTHS

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from basestone.core.chain import Row
 from basestone.serving.drift import Monitor
 from basestone.serving.journal import Journal
 from basestone.serving.log import Log
+from basestone.serving.review import ReviewQueue
 
 STATE, REOPENED = "drift.json", "reopened"
 LOOK_S = 2.0
@@ -70,17 +72,20 @@ async def keep_watch(journal: Journal, watch: Watch, path: Path, tell: Callable[
         await asyncio.to_thread(watch.read, rows)
         if len(rows) == AT_ONCE:
             continue
-        if watch.finding and not watch.written:
-            found = watch.finding
-            await journal(lambda queue: queue.log.append(REOPENED, found))
+        if (found := watch.finding) and not watch.written:
+            await journal(partial(_write, found))
             watch.written = True
-        if watch.finding and not told:
+        if found and not told:
             told = True
-            tell(watch.finding)
+            tell(found)
         if watch.monitor.samples + watch.monitor.repeats != shown:
             shown = watch.monitor.samples + watch.monitor.repeats
             await asyncio.to_thread(write_json, path, watch.to_json())
         await asyncio.sleep(LOOK_S)
+
+
+def _write(finding: Mapping[str, Any], queue: ReviewQueue) -> None:
+    queue.log.append(REOPENED, finding)
 
 
 def read_finding(log: Path, subject: Mapping[str, str]) -> dict[str, Any] | None:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy.stats import binom, kstest
 
-from basestone.serving.drift import DELTA, NUM_BETS, Capital, Counted, Monitor, Ordered, Trace, bets, drawn
+from basestone.serving.drift import NUM_BETS, Capital, Counted, Monitor, Ordered, Trace, bets, drawn
 
 LABELS = tuple("abcdefghij")
 
@@ -71,15 +71,16 @@ def live(rng: np.random.Generator, energy: float, label: str, at: str = "2026-11
     return seen, rng.bytes(8).hex(), at
 
 
-def test_false_alarms_are_as_rare_as_promised() -> None:
-    """150 services of 400 samples each that are as the audit's: no more alarms than δ = 0.01 allows (99.9 %)."""
+def test_false_alarms_are_as_rare_as_promised(monkeypatch: pytest.MonkeyPatch) -> None:
+    """100 services of 250 samples that are like the audit's: no more alarms than a δ of 0.2 allows (99.9 %)."""
+    monkeypatch.setattr("basestone.serving.drift.DELTA", 0.2)
     rng, alarms = np.random.default_rng(3), 0
-    for _ in range(150):
+    for _ in range(100):
         one = monitor(rng)
-        for energy, place in zip(rng.normal(size=400), rng.integers(0, 10, 400), strict=True):
+        for energy, place in zip(rng.normal(size=250), rng.integers(0, 10, 250), strict=True):
             one.see(*live(rng, energy, LABELS[place]))
         alarms += one.alarm is not None
-    assert alarms <= binom.ppf(0.999, 150, DELTA)
+    assert 0 < alarms <= binom.ppf(0.999, 100, 0.2)
 
 
 @pytest.mark.parametrize(
@@ -117,7 +118,7 @@ def test_whoever_has_the_log_comes_to_the_same_result() -> None:
     samples = [live(rng, e, "a") for e in rng.normal(size=50)]
     told = []
     for _ in range(2):
-        one = Monitor(np.arange(20.0), [0] * 20, LABELS)
+        one = Monitor(np.arange(20.0) / 10 - 1, [0] * 20, LABELS)
         for sample in samples:
             one.see(*sample)
         told.append(one.to_json())

@@ -37,12 +37,18 @@ def queue(tmp_path: Path):
 
 def test_only_answers_of_this_model_and_audit_count(queue: ReviewQueue) -> None:
     rng, watch = np.random.default_rng(1), made()
-    for started, count in (({**SUBJECT, "audit": "ef" * 32}, 30), (SUBJECT, 20), ({"digest": SUBJECT["digest"]}, 7)):
+    lives = (({**SUBJECT, "audit": "ef" * 32}, 5.0), (SUBJECT, 0.0), ({"digest": SUBJECT["digest"]}, 5.0))
+    for started, shift in lives:
         queue.log.append("started", started)
-        for _ in range(count):
-            queue.log.append("answer", answer(rng, 5.0), durable=False)
+        for _ in range(20):
+            queue.log.append("answer", answer(rng, shift), durable=False)
     watch.read(queue.log.rows())
-    assert watch.monitor.samples == 20 and watch.finding is not None
+    assert watch.monitor.samples == 20 and watch.finding is None
+    queue.log.append("started", SUBJECT)
+    for _ in range(30):
+        queue.log.append("answer", answer(rng, 5.0), durable=False)
+    watch.read(queue.log.rows(after=watch.seen))
+    assert watch.finding is not None and 20 < watch.finding["samples"] < 50
     assert watch.finding["clauses"] == ["GEN-1", "ROB-1"] and watch.finding["score"] == "energy"
 
 
