@@ -47,7 +47,9 @@ def logits(pristine, images):
     return lambda change: subject.logits(change(images)).numpy()
 
 
-def test_half_of_the_test_samples_is_like_the_other_and_corrupted_ones_are_not(logits, images):
+@pytest.mark.parametrize("corruption", ["fog", "pixelate"])
+def test_half_of_the_test_samples_is_like_the_other_and_corrupted_ones_are_not(logits, images, corruption):
+    """Both cost the model a fifth of its accuracy or more; it takes some twenty samples to see them."""
     rng, clean = np.random.default_rng(0), logits(lambda same: same)
     order = rng.permutation(len(clean))
     audited, rest = clean[order[:180]], order[180:]
@@ -56,10 +58,10 @@ def test_half_of_the_test_samples_is_like_the_other_and_corrupted_ones_are_not(l
         monitor.see(sample, rng.bytes(8).hex(), "now")
     assert monitor.alarm is None and monitor.samples == len(rest)
     places = list(range(len(images)))
-    noisy = logits(lambda same: corrupt(same, places, corruption="gaussian_noise", severity=5, seed=0))
-    for sample in live(rng, noisy[order]):
+    worse = logits(lambda same: corrupt(same, places, corruption=corruption, severity=5, seed=0))
+    for sample in live(rng, worse[order]):
         monitor.see(sample, rng.bytes(8).hex(), "now")
-    assert monitor.alarm is not None and monitor.alarm.samples < len(rest) + 200
+    assert monitor.alarm is not None and monitor.alarm.samples < len(rest) + 100
 
 
 def test_clauses_that_rest_on_test_samples_are_those_at_stake(pristine):

@@ -328,7 +328,7 @@ def test_a_doubtful_image_is_deferred_reviewed_by_two_and_exported(
         rows = [row for row in queue.log.rows("decision")]
     assert case.label == "7" and list(case.decisions) == ["Ann Li", "王宁"] and case.ticket.input == noise(seed)
     assert overview(finished["folder"])["faults"] == []
-    assert [row.hash[:12] for row in rows] == tab.locator(".decisions td:last-child").all_inner_texts()[::-1]
+    assert [row.hash[:10] for row in rows] == tab.locator(".decisions td:last-child").all_inner_texts()[::-1]
     tab.locator("[data-export=data]").click()
     link = tab.locator("#exported a").first
     link.wait_for()

@@ -25,6 +25,7 @@ from basestone.studio.runs import RunView
 from basestone.studio.services import read_service
 from basestone.studio.strings import say
 
+MAY_BE_ABSENT = ("label", "shown", "deferred", "overridden", "unproven", "reopened")  # in an answer
 LARGEST = 16_000_000  # bytes that may be handed over
 
 
@@ -120,7 +121,7 @@ def _shown(found: RunView, answer: dict[str, Any], question: dict[str, Any], lan
         language,
         fault="",
         run=found.name,
-        answer={"label": None, "shown": None, "deferred": False, **answer},
+        answer={**dict.fromkeys(MAY_BE_ABSENT), **answer},
         picture=_uri("image/png", picture),
         sound=_uri("audio/wav", sound),
         asked=question.get("text"),
