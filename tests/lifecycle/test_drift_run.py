@@ -93,15 +93,16 @@ def test_the_log_is_replayed_to_the_same_state(finished):
     run, found = finished.folder, standing(finished.folder)
     with pytest.raises(ArtifactError, match="must have been audited and then served"):
         replay(run.path)
+    table = run.records("audit").table("clean_test")
+    logits = np.column_stack([table[f"logit_{k}"] for k in range(10)])
     rng, told = np.random.default_rng(1), about(run, found.subject, found.audit)
     queue = ReviewQueue(run.path / "serving" / "review.db", LABELS)
     queue.log.append("started", told)
-    for _ in range(5):
-        queue.log.append("answer", {"request": "r", "samples": [*live(rng, rng.normal(size=(4, 10)))]})
+    for part in logits[:20].reshape(5, 4, 10):
+        queue.log.append("answer", {"request": "r", "samples": [*live(rng, part)]})
     watch = make_watch(run, found, make_guard(run, found.audit, Options()))
     assert watch is not None
     watch.read(queue.log.rows())
     queue.close()
-    audited = run.records("audit").table("clean_test")["index"]
-    assert watch.monitor.samples == 20 and watch.monitor.calibration == len(audited)
+    assert watch.monitor.samples == 20 and watch.monitor.calibration == len(logits)
     assert replay(run.path) == watch.to_json()
