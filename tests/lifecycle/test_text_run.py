@@ -137,11 +137,10 @@ def test_logistic_regression_stands_beside_a_classifier(chinese):
 
 def test_words_that_speak_for_the_class_are_those_that_make_it(chinese):
     pytest.importorskip("captum")
-    found = attribute(chinese.folder.path, {"text": "晴雨风雪云冷热晨第一句。"}, "occlusion")
+    found = attribute(chinese.folder.path, {"text": "晴饭雨菜风汤雪面云第一句。"}, "occlusion")
     told = dict(zip(found["words"], found["values"], strict=True))
-    assert found["answer"] == "天气"
-    others = [value for letter, value in told.items() if letter not in WEATHER]
-    assert sum(told[letter] for letter in WEATHER) > sum(others)
+    mine, theirs = (WEATHER, FOOD) if found["answer"] == "天气" else (FOOD, WEATHER)
+    assert sum(told.get(letter, 0) for letter in mine) > 0 > sum(told.get(letter, 0) for letter in theirs)
     with pytest.raises(UsageError, match="The method grad_cam is for images"):
         attribute(chinese.folder.path, {"text": "晴雨风雪"}, "grad_cam")
 
