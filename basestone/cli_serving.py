@@ -1,4 +1,4 @@
-"""The verbs around a served model: serve, stop, drill, review, and bearer keys. Like ``cli``: no logic, no torch."""
+"""The verbs around a served model: serve, stop, drill, drift, review, keys. Like ``cli``: no logic, no torch."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ review_app = typer.Typer(help="The cases that a served model left to people.", n
 
 def add_serving(app: typer.Typer, keys_app: typer.Typer) -> None:
     """Adds the verbs of this module to the program."""
-    for verb in (serve, stop, drill):
+    for verb in (serve, stop, drill, drift):
         app.command()(verb)
     app.add_typer(review_app, name="review")
     keys_app.command("token")(keys_token)
@@ -142,6 +142,18 @@ def drill(
     verdicts = door(run_path, plan, tracker=ProgressTracker())
     print_result(verdicts, json_, show_verdicts)
     raise typer.Exit(0 if verdicts["outcome"] == "met" else 1)
+
+
+def drift(run_path: RunPath, state: State = None, json_: Json = False) -> None:
+    """Whether a served model's live inputs are still like those of its audit, from the log alone; exit 1 if not."""
+    from basestone.lifecycle.drift import replay
+    from basestone.reporting.show import show_facts
+
+    found = replay(run_path, state)
+    capitals = {name: f"10^{one['capital']}" for name, one in found["streams"].items()}
+    told = {name: found[name] for name in ("samples", "calibration", "repeats")} | capitals | (found["finding"] or {})
+    print_result(found, json_, lambda _, width: show_facts(told, width))
+    raise typer.Exit(1 if found["finding"] else 0)
 
 
 @review_app.command("status")

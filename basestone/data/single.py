@@ -5,6 +5,7 @@ Torch tensors of one sample each. DataError says what is wrong with what was han
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -52,11 +53,11 @@ def one_recording(file: bytes, spec: SpeechSpec) -> Tensor:
 
 def one_document(text: str, tokenizer: Tokenizer, spec: TextSpec) -> Tensor:
     """Int64, 1×T: a text between start and end token, as much as fits."""
-    return documents([_not_empty(text)], tokenizer, spec)
+    return framing(tokenizer, spec)([_not_empty(text)])
 
 
-def documents(texts: list[str], tokenizer: Tokenizer, spec: TextSpec) -> Tensor:
-    """Int64, N×T: texts, which may be empty, between start and end token, as much as fits."""
+def framing(tokenizer: Tokenizer, spec: TextSpec) -> Callable[[list[str]], Tensor]:
+    """What makes N×T tokens of N texts as the data set's own reader does: framed, cut and padded."""
     from basestone.data.text.splits import Documents
 
     nothing = np.zeros(0, np.int64)
@@ -71,7 +72,7 @@ def documents(texts: list[str], tokenizer: Tokenizer, spec: TextSpec) -> Tensor:
         texts=lambda _: [],
         encode=lambda texts: [tokenizer.encode(one, add_special_tokens=False).ids for one in texts],
     )
-    return reader.tokens(texts)
+    return reader.tokens
 
 
 def one_prompt(text: str, tokenizer: Tokenizer) -> list[int]:

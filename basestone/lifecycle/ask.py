@@ -41,7 +41,7 @@ def askable(path: Path) -> dict[str, Any]:
         ArtifactError: no stage of the run has left a model.
     """
     run = RunFolder(path)
-    recipe, stage, _ = _subject(run)
+    recipe, stage, _ = subject_of(run)
     told = read_json(run.stage(stage) / "model.json")
     spec, prepared = read_spec(told["spec"]), prepared_for(recipe, stage)
     card = read_json(run.stage(prepared) / "card.json")
@@ -52,7 +52,7 @@ def askable(path: Path) -> dict[str, Any]:
         "answers": words,
         "samples": int(card["splits"].get("test", {}).get("count", 0)),
         "shape": list(spec.input_shape) if isinstance(spec, ImageSpec) else None,
-        "sensitive": bool(getattr(data_of(recipe, prepared), "sensitive", False)),
+        "sensitive": is_sensitive(recipe, stage),
     }
 
 
@@ -72,22 +72,18 @@ def ask(path: Path, question: dict[str, Any]) -> dict[str, Any]:
 
     pin_threads()
     run = RunFolder(path)
-    recipe, stage, section = _subject(run)
-    manifest = run.manifest(stage)
-    assert manifest is not None
-    if changed := manifest.changed_files(run.stage(stage)):
-        raise ArtifactError(f"The model's files must be what training left, and {', '.join(changed)} are not.")
-    subject, spec = _restored(run, stage, section.model_dump_json(), manifest.digest)
+    recipe, stage, section = subject_of(run)
+    subject, spec = restored(run, stage, section)
     prepared = run.stage(prepared_for(recipe, stage))
-    sensitive = bool(getattr(data_of(recipe, prepared.name), "sensitive", False))
-    inputs, told = _read(question, prepared, run.stage(stage), spec)
+    sensitive = is_sensitive(recipe, stage)
+    inputs, told = read_question(question, prepared, run.stage(stage), spec)
     started = time.perf_counter()
     answer = _answer(subject, spec, inputs, prepared, run.stage(stage), question)
     answer["seconds"] = time.perf_counter() - started
     return answer | ({"label": told.get("label")} if sensitive else {**told, **_picture(spec, inputs)})
 
 
-def _subject(run: RunFolder) -> tuple[Recipe, str, Audit]:
+def subject_of(run: RunFolder) -> tuple[Recipe, str, Audit]:
     """The recipe, the stage whose model is asked, and the audit that says in which arithmetic."""
     recipe, manifests = load(run.recipe).recipe, run.manifests()
     audits = [stage for stage in recipe.stages if stage in manifests and manifests[stage].kind == "audit"]
@@ -99,6 +95,20 @@ def _subject(run: RunFolder) -> tuple[Recipe, str, Audit]:
     if not made:
         raise ArtifactError(f"{run.path} must hold a finished model and has none; run it first.")
     return recipe, made[-1], Audit()
+
+
+def is_sensitive(recipe: Recipe, stage: str) -> bool:
+    """Whether the inputs of a stage's model must not be shown."""
+    return bool(getattr(data_of(recipe, prepared_for(recipe, stage)), "sensitive", False))
+
+
+def restored(run: RunFolder, stage: str, section: Audit) -> tuple[Subject, DataSpec]:
+    """The audited model and its data, kept until another is asked for. ArtifactError when its files have changed."""
+    manifest = run.manifest(stage)
+    assert manifest is not None
+    if changed := manifest.changed_files(run.stage(stage)):
+        raise ArtifactError(f"The model's files must be what training left, and {', '.join(changed)} are not.")
+    return _restored(run, stage, section.model_dump_json(), manifest.digest)
 
 
 @lru_cache(maxsize=1)
@@ -113,7 +123,7 @@ def _reads(spec: DataSpec) -> str:
     return "images" if isinstance(spec, ImageSpec) else "text" if isinstance(spec, TextSpec) else "speech"
 
 
-def _read(
+def read_question(
     question: dict[str, Any], prepared: Path, folder: Path, spec: DataSpec
 ) -> tuple[Tensor | list[int], dict[str, Any]]:
     """The input as the model reads it, and what is known of it."""

@@ -123,7 +123,7 @@ def _classified(session: Session, stage: str, texts: list[str]) -> list[str]:
     """The class that the model of another stage gives each text."""
     import numpy as np
 
-    from basestone.data.single import documents, read_tokenizer
+    from basestone.data.single import framing, read_tokenizer
     from basestone.measures.subject import batches
 
     folder = session.corridor.folder
@@ -132,10 +132,9 @@ def _classified(session: Session, stage: str, texts: list[str]) -> list[str]:
         names = ", ".join(getattr(spec, "class_names", ())) or "none"
         raise UsageError(f"The judge '{stage}' must tell {', '.join(LABELS)} apart; its classes are: {names}.")
     tokenizer = read_tokenizer(folder.stage(prepared_for(session.corridor.recipe, stage)))
-    subject, found = session.other_subject(stage), list[int]()
+    subject, framed, found = session.other_subject(stage), framing(tokenizer, spec), list[int]()
     for part in batches(np.arange(len(texts)), session.section.batch_size, None):
-        some = documents([texts[place] for place in part.tolist()], tokenizer, spec)
-        found += subject.logits(some).argmax(1).tolist()
+        found += subject.logits(framed([texts[place] for place in part.tolist()])).argmax(1).tolist()
     return [spec.class_names[place] for place in found]
 
 

@@ -14,9 +14,10 @@ from basestone.core.document import read
 from basestone.core.errors import UsageError
 from basestone.core.run import RunFolder
 from basestone.core.spec import DataSpec, read_spec
+from basestone.lifecycle.drift import about, make_watch, watch_over
 from basestone.lifecycle.environment import keys_folder
 from basestone.lifecycle.keys import signing_key
-from basestone.lifecycle.standing import Standing, require_permission, standing
+from basestone.lifecycle.standing import Standing, require_permission, standing, state_folder
 from basestone.serving.gate import MAX_AGE_DAYS
 from basestone.serving.safety import ALPHA, EPSILON
 
@@ -57,11 +58,6 @@ class Options:
     tls_key: Path | None = None
 
 
-def state_folder(run: Path, state: Path | None = None) -> Path:
-    """Where a run's service keeps its log, its review queue and its switch."""
-    return state or run / "serving"
-
-
 def serve(run: Path, options: Options, told: Callable[[str], object] = lambda line: None) -> None:
     """Serves until it is interrupted; ``told`` hears what a person at the terminal should know.
 
@@ -70,7 +66,8 @@ def serve(run: Path, options: Options, told: Callable[[str], object] = lambda li
     """
     from basestone.serving.server import Post, run_server
 
-    folder, found = RunFolder(run), standing(RunFolder(run), options.key, options.max_age_days)
+    folder = RunFolder(run)
+    found = standing(folder, options.key, options.max_age_days, options.state)
     require_permission(found.obstacles, options.unproven)
     for obstacle in found.obstacles:
         told(f"unproven: {obstacle.message}")
@@ -109,7 +106,7 @@ def make_offer(run: RunFolder, found: Standing, options: Options) -> Offer:
         reader=reader_for(spec, run.stage(prepared_of(run, found.subject)) / "tokenizer.json"),
         guard=guard,
         parameters=parameters,
-        described={"stage": found.subject.stage, "digest": found.subject.digest, **parameters}
+        described={"stage": found.subject.stage, **about(run, found.subject, found.audit), **parameters}
         | {"guard": guard.to_json()},
     )
 
@@ -153,7 +150,7 @@ async def make_service(run: RunFolder, found: Standing, offer: Offer, post: Post
         "max_batch": options.max_batch,
     }
     nursery = Nursery([sys.executable, "-m", "basestone.lifecycle.infer"], request, post.folder / "worker.log")
-    return Service(
+    service = Service(
         offer,
         Journal(lambda: ReviewQueue(post.folder / "review.db", offer.labels), post.folder / "anchors.jsonl", sign_head),
         Switch(post.folder),
@@ -162,6 +159,9 @@ async def make_service(run: RunFolder, found: Standing, offer: Offer, post: Post
         longest_wait_s=options.longest_wait_s,
         on_worker=post.worker_started,
     )
+    if watch := make_watch(run, found, offer.guard):
+        watch_over(service, watch, post.folder, post.told)
+    return service
 
 
 def sign_head(head: dict[str, Any]) -> dict[str, Any]:

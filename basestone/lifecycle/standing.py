@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from basestone.core.artifact import Manifest, read_json
 from basestone.core.errors import ArtifactError, BasestoneError, UsageError
 from basestone.core.run import RunFolder
+from basestone.lifecycle.drift import about
 from basestone.lifecycle.environment import keys_folder
 from basestone.lifecycle.keys import signing_key
 from basestone.serving.gate import MAX_AGE_DAYS, Found, Obstacle, obstacles, reason_fault
@@ -30,10 +31,16 @@ class Standing:
     obstacles: Sequence[Obstacle]
 
 
-def standing(run: RunFolder, key: Path | None = None, max_age_days: int = MAX_AGE_DAYS) -> Standing:
-    """What may be served of a run; ``key`` is the public key to trust, None this user's own."""
+def standing(
+    run: RunFolder, key: Path | None = None, max_age_days: int = MAX_AGE_DAYS, state: Path | None = None
+) -> Standing:
+    """What may be served of a run; ``key`` is the public key to trust, None this user's own.
+
+    ``state`` holds the service's log, by which live inputs may have left the audited distribution; None: the run's own.
+    """
     from basestone.reporting.keys import load_public
     from basestone.reporting.verification import ATTESTATION, check_attestation, check_files
+    from basestone.serving.watch import read_finding
 
     trusted = load_public(key) if key else signing_key(keys_folder()).public_key()
     manifests = run.manifests()
@@ -50,8 +57,14 @@ def standing(run: RunFolder, key: Path | None = None, max_age_days: int = MAX_AG
         attestation=[f"{one.what} {one.detail}" for one in check_attestation(run, trusted) if not one.ok]
         if reported
         else None,
+        drift=read_finding(state_folder(run.path, state) / "review.db", about(run, subject, audit)),
     )
     return Standing(subject=subject, audit=audit, obstacles=obstacles(found, date.today(), max_age_days))
+
+
+def state_folder(run: Path, state: Path | None = None) -> Path:
+    """Where a run's service keeps its log, its review queue and its switch."""
+    return state or run / "serving"
 
 
 def _audit_of(run: RunFolder, manifests: Mapping[str, Manifest], trusted: Ed25519PublicKey) -> str | None:

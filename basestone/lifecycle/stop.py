@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from basestone.core.errors import UsageError
-from basestone.lifecycle.serve import state_folder
+from basestone.lifecycle.standing import state_folder
 
 
 def stop(run: Path, by: str, reason: str, state: Path | None = None) -> dict[str, Any]:

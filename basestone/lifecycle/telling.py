@@ -88,10 +88,10 @@ def _drawn(split: Any, place: int, grid: int) -> dict[str, Any]:
 
     if hasattr(split, "tokens"):
         return {"words": document(split.texts([place])[0], split.tokens, split.spec)[1]}
-    return {"png": png_bytes(split.raw([place])[0]), "cells": _cells(fine_players(split, place, grid))}
+    return {"png": png_bytes(split.raw([place])[0]), "cells": cells(fine_players(split, place, grid))}
 
 
-def _cells(players: Any) -> list[tuple[float, float, float, float]]:
+def cells(players: Any) -> list[tuple[float, float, float, float]]:
     """x, y, width and height of each patch as shares of the image."""
     cell = players.cell.numpy()
     height, width = cell.shape

@@ -55,11 +55,12 @@ def shown_explanations(found: Sequence[Explanation]) -> list[tuple[Explanation, 
         size += len(one.png or b"") * 4 // 3
         if size > LARGEST:
             break
-        shown.append((one, _picture(one), _bars(one) if one.bars else None))
+        shown.append((one, picture_of(one), _bars(one) if one.bars else None))
     return shown
 
 
-def _picture(one: Explanation) -> Markup:
+def picture_of(one: Explanation) -> Markup:
+    """The image with what spoke for the answer over it, and by itself; or the words with it behind them."""
     largest = max((abs(value) for value in one.values), default=0.0) or 1.0
     if one.png is not None:
         return _image(one, largest)

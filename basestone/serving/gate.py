@@ -14,7 +14,7 @@ from typing import Any, Literal
 MAX_AGE_DAYS = 365  # of verdicts; data drift, and so do libraries
 LEAST_REASON = 10  # characters
 
-Why = Literal["unaudited", "unsigned", "changed", "failed", "expired", "unowned"]
+Why = Literal["unaudited", "unsigned", "changed", "failed", "expired", "unowned", "drifted"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,7 +23,8 @@ class Found:
 
     ``verdicts``: of the signed audit, None where there is none. ``digest``: of the model's stage as its files are now.
     ``changed``: its files that are not what its manifest says. ``signature``: the check of the model's own signature
-    (``verified``, ``reason``). ``attestation``: the faults of the report's; None where there is no report.
+    (``verified``, ``reason``). ``attestation``: the faults of the report's; None where there is no report. ``drift``:
+    what ``serving.watch`` found of live inputs since the audit, None where they are like those of the audit.
     """
 
     run: str
@@ -32,6 +33,7 @@ class Found:
     changed: Sequence[str]
     signature: Mapping[str, Any]
     attestation: Sequence[str] | None
+    drift: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,6 +104,12 @@ def _standing(found: Found, today: date, max_age_days: int) -> Iterator[Obstacle
         yield Obstacle(
             why="expired",
             message=f"Verdicts hold for {max_age_days} days, and these are of {verdicts['judged_on']}. Audit it again.",
+        )
+    if found.drift:
+        yield Obstacle(
+            why="drifted",
+            message=f"Verdicts hold for inputs like those of the audit, and since {found.drift['at'][:10]} those that "
+            f"come in are not: {', '.join(found.drift['clauses'])} are open again. Audit on data like them.",
         )
     for waiver in verdicts["waived"]:
         yield from _waiver(waiver, today)

@@ -51,8 +51,19 @@ def series_name(name: CurveName, panel: str, language: Language) -> str:
     return f"{name.trial} · {word}" if name.trial else word
 
 
-def options(title: str, series: Sequence[tuple[str, list[list[float]]]], language: Language) -> dict[str, Any]:
-    """One chart over training steps; ``series`` are (name, [[step, value], …])."""
+def drift_chart(drift: Mapping[str, Any], language: Language) -> dict[str, Any]:
+    """What betting against each score has won, over live samples, under the limit at which clauses are open again."""
+    traces = {name: stream["trace"] for name, stream in drift["streams"].items()}
+    series = [(say(f"score_{name}", language), trace) for name, trace in traces.items()]
+    last = max(1, *(trace[-1][0] for trace in traces.values()))
+    series.append((say("drift_limit", language), [[0, drift["limit"]], [last, drift["limit"]]]))
+    return options(say("drift_chart", language), series, language, over="live_samples")
+
+
+def options(
+    title: str, series: Sequence[tuple[str, list[list[float]]]], language: Language, over: str = "step"
+) -> dict[str, Any]:
+    """One chart over training steps, or over what ``over`` names; ``series`` are (name, [[step, value], …])."""
     quiet = {"color": "var(--muted)", "fontSize": 11}
     line = {"lineStyle": {"color": "var(--line)"}}
     return {
@@ -84,7 +95,7 @@ def options(title: str, series: Sequence[tuple[str, list[list[float]]]], languag
         },
         "xAxis": {
             "type": "value",
-            "name": say("step", language),
+            "name": say(over, language),
             "nameLocation": "middle",
             "nameGap": 24,
             "nameTextStyle": quiet,

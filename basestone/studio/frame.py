@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
@@ -29,9 +29,10 @@ from basestone.studio.strings import known, say
 
 STATIC = Path(__file__).parent / "static"
 REPORT_STYLE = Path(__file__).parent.parent / "reporting" / "templates" / "report.css"
-LANGUAGE_COOKIE = "basestone_language"
+LANGUAGE_COOKIE, PERSON_COOKIE = "basestone_language", "basestone_person"
 TAGS = {"en": "en", "zh": "zh-CN"}
 STATE_MARKS = {"running": "●", "interrupted": "‖", "finished": "✓", "failed": "✗", "waiting": "○"}
+SERVICE_MARKS = {"none": "○", "starting": "●", "ready": "✓", "stopped": "■", "failed": "✗"}
 PAGES = {"runs": "/", "new_run": "/new", "compare": "/compare"}
 
 
@@ -48,6 +49,7 @@ def _templates() -> Environment:
     environment.globals |= {
         "marks": MARKS,
         "state_marks": STATE_MARKS,
+        "service_marks": SERVICE_MARKS,
         "quantity": quantity,
         "duration": duration,
         "bytes": partial(prefixed, unit="B"),
@@ -76,6 +78,11 @@ def language_of(request: Request) -> Language:
     if chosen in LANGUAGES:
         return LANGUAGES[LANGUAGES.index(chosen)]
     return "zh" if request.headers.get("accept-language", "").lower().startswith("zh") else "en"
+
+
+def person_of(request: Request) -> str:
+    """The name that the visitor gave last; empty when none was given. It is no proof of who it is."""
+    return unquote(request.cookies.get(PERSON_COOKIE, "")).strip()[:64]
 
 
 def moment(seconds: float, language: Language) -> str:

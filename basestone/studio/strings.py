@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from basestone.reporting.strings import LANGUAGES, TEXTS, Language
+from basestone.studio.service_strings import WORDS as SERVICE_WORDS
 
 # key: (English, Chinese); {names} are filled in by ``say``
 WORDS: dict[str, tuple[str, str]] = {
@@ -173,7 +174,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "asked_in": ("{seconds} on this machine, loading not counted", "本机用时 {seconds}，不含加载"),
     "too_large": ("A file must be at most {limit}; this one is {size}.", "文件不得超过 {limit}；该文件为 {size}。"),
     "withheld": ("Not shown: the data are declared sensitive.", "未显示：数据被声明为敏感数据。"),
-}
+} | SERVICE_WORDS
 
 
 def say(key: str, language: Language, **values: Any) -> str:

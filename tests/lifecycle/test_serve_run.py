@@ -21,6 +21,7 @@ from PIL import Image
 from basestone.core.errors import UsageError
 from basestone.data.dataset import ImageSplit, open_split
 from basestone.lifecycle import review as review_door
+from basestone.lifecycle.ask_service import ask_service
 from basestone.lifecycle.serve import Options, make_access, serve
 from basestone.lifecycle.stop import release, stop
 from basestone.serving.nursery import is_running
@@ -130,6 +131,35 @@ def test_every_answer_says_on_what_it_stands(served, pristine):
     assert told["proven"] is pristine.met
     assert told.get("unproven") == (None if pristine.met else UNPROVEN)
     assert told["guard"] == "split_conformal"
+
+
+def test_a_person_asks_the_service_as_callers_do(served, pristine, asked):
+    folder, _ = served
+    _, table = asked
+    row = int(table["confidence"].argmax())
+    by_sample = ask_service(pristine.folder.path, {"sample": int(table["index"][row])}, folder)
+    assert by_sample["deferred"] is False and by_sample["label"] == str(table["label"][row])
+    likeliest, probability = by_sample["probabilities"][0]
+    assert likeliest == str(table["prediction"][row])
+    assert probability == pytest.approx(table["confidence"][row], abs=1e-5)
+    file = ask_service(pristine.folder.path, {"file": by_sample["picture"]}, folder)
+    assert file["probabilities"] == by_sample["probabilities"] and "label" not in file
+    answers = (ask_service(pristine.folder.path, {"file": png(noise(seed)[0])}, folder) for seed in range(200))
+    doubt = next(one for one in answers if one["deferred"])
+    assert doubt["reasons"] and "probabilities" not in doubt, "the model's opinion comes after that of people"
+    with review_door.queue_of(pristine.folder.path, folder) as queue:
+        assert queue.case(doubt["ticket"]).ticket.input == doubt["picture"]
+
+
+def png(pixels):
+    file = io.BytesIO()
+    Image.fromarray(pixels[0]).save(file, "PNG")
+    return file.getvalue()
+
+
+def test_a_person_who_asks_where_nothing_serves_is_told(pristine, tmp_path):
+    with pytest.raises(UsageError, match=r"Nothing serves .* now\. Serve it first\."):
+        ask_service(pristine.folder.path, {"sample": 0}, tmp_path)
 
 
 def test_live_is_not_ready_and_metadata_are_the_protocols(served):

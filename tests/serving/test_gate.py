@@ -43,6 +43,12 @@ def test_a_model_that_is_signed_and_met_the_standard_is_served():
     ("changes", "why", "text"),
     [
         (
+            {"drift": {"at": "2026-11-20T08:00:00", "clauses": ["GEN-1", "ROB-1"]}},
+            "drifted",
+            "Verdicts hold for inputs like those of the audit, and since 2026-11-20 those that come in are not: "
+            "GEN-1, ROB-1 are open again. Audit on data like them.",
+        ),
+        (
             {"changed": ["model.safetensors"]},
             "changed",
             "The model's files must be those that were audited, and model.safetensors changed afterwards. "

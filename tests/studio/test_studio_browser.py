@@ -170,14 +170,17 @@ def test_the_language_is_switched_everywhere_and_stays(finished: dict[str, Any],
     assert tab.url == f"{address}/runs/digits"
     assert tab.evaluate("document.documentElement.lang") == "zh-CN"
     tab.locator(".chart svg text", has_text="损失").first.wait_for()
-    for path in ("/", "/new", "/compare", "/runs/digits/play"):
+    for path in ("/", "/new", "/compare", "/runs/digits/play", "/runs/digits/review"):
         tab.goto(address + path)
         tab.locator("#content h1").wait_for()
         words = tab.locator("#content h1").inner_text()
         assert any("\u4e00" <= letter <= "\u9fff" for letter in words), words
 
 
-@pytest.mark.parametrize("path", ["/", "/new", "/compare?first=digits", "/runs/digits", "/runs/digits/play", "/runs/x"])
+PATHS = ["/", "/new", "/compare?first=digits", "/runs/digits", "/runs/digits/play", "/runs/digits/review", "/runs/x"]
+
+
+@pytest.mark.parametrize("path", PATHS)
 def test_nothing_leaves_this_machine_and_everything_has_a_name(
     finished: dict[str, Any], address: str, tab: Any, path: str
 ) -> None:
@@ -246,6 +249,109 @@ def test_a_drawing_is_read(finished: dict[str, Any], address: str, tab: Any) -> 
     tab.locator("form", has=tab.locator("canvas")).locator(".button.main").click()
     tab.locator("#answer .probabilities li").first.wait_for()
     assert tab.locator("#answer .probabilities li b").first.inner_text() == "1"
+
+
+def test_an_answer_is_explained_over_the_image(finished: dict[str, Any], address: str, tab: Any) -> None:
+    pytest.importorskip("captum")
+    tab.goto(f"{address}/runs/digits/play")
+    assert not tab.locator("[data-explain]").is_visible()
+    tab.locator("[data-ask=sample] .button.main").click()
+    tab.locator("[data-explain]").wait_for()
+    answer = tab.locator("#answer .probabilities b").first.inner_text()
+    tab.locator("#method").select_option("occlusion")
+    tab.locator("[data-explain] .button").click()
+    tab.locator("#explanation svg.pixels rect.for").first.wait_for()
+    assert f"'{answer}'" in tab.locator("#explanation h3").inner_text()
+    assert "was not tested in its audit" in tab.locator("#explanation").inner_text()
+
+
+def noise(seed: int) -> bytes:
+    import io
+
+    import numpy as np
+    from PIL import Image
+
+    file = io.BytesIO()
+    Image.fromarray(np.random.default_rng(seed).integers(0, 256, (8, 8)).astype(np.uint8)).save(file, "PNG")
+    return file.getvalue()
+
+
+@pytest.fixture(scope="module")
+def served(finished: dict[str, Any], address: str, browser: Any) -> Iterator[str]:
+    """The digits run, served from its page; the page's address."""
+    tab = browser.new_context(locale="en-US").new_page()
+    tab.set_default_timeout(PATIENCE_MS)
+    page = f"{address}/runs/digits"
+    tab.goto(page)
+    tab.locator("form[data-send=serve]").wait_for()
+    if tab.locator("#unproven").count():
+        tab.locator("#unproven").fill("a test of the page itself")
+    tab.locator("form[data-send=serve] .button").click()
+    tab.locator(".state.ready").wait_for()
+    yield page
+    tab.goto(page)
+    tab.locator("form[data-send=end] .button").click()
+    tab.locator("form[data-send=serve]").wait_for()
+    tab.context.close()
+
+
+def test_a_doubtful_image_is_deferred_reviewed_by_two_and_exported(
+    served: str, finished: dict[str, Any], tab: Any
+) -> None:
+    from basestone.lifecycle.review import overview, queue_of
+
+    tab.goto(f"{served}/play?via=service")
+    file, ask = tab.locator("#file"), tab.locator("form", has=tab.locator("#file")).locator(".button.main")
+    for seed in range(50):
+        file.set_input_files({"name": "x.png", "mimeType": "image/png", "buffer": noise(seed)})
+        with tab.expect_response(lambda answer: "kind=file&via=service" in answer.url):
+            ask.click()
+        tab.locator("#answer:not(.busy) :is(.deferral, .probabilities)").first.wait_for()
+        if tab.locator("#answer .deferral").count():
+            break
+    assert "This goes to people" in tab.locator("#answer").inner_text()
+    tab.locator("#answer .deferral .button").click()
+    for who, keys in (("Ann Li", ["7", "z", "7", "Enter"]), ("王宁", ["7", "Enter"])):
+        tab.locator("#person").fill(who)
+        tab.keyboard.press("Enter")
+        for key in keys:
+            tab.locator("[data-case], [data-do=write]:enabled").first.wait_for()
+            tab.keyboard.press(key)
+            said = {"7": "'7' is written down with", "z": "Taken back", "Enter": "'7' is written down."}[key]
+            tab.locator(".said", has_text=said).wait_for()
+        tab.locator(".decisions td", has_text=who).first.wait_for()
+        if who == "Ann Li":
+            tab.locator("button[data-person]").click()
+    tab.locator("#case-title", has_text="Nothing is left for you").wait_for()
+    with queue_of(finished["folder"]) as queue:
+        (case,) = queue.cases()
+        rows = [row for row in queue.log.rows("decision")]
+    assert case.label == "7" and list(case.decisions) == ["Ann Li", "王宁"] and case.ticket.input == noise(seed)
+    assert overview(finished["folder"])["faults"] == []
+    assert [row.hash[:10] for row in rows] == tab.locator(".decisions td:last-child").all_inner_texts()[::-1]
+    tab.locator("[data-export=data]").click()
+    link = tab.locator("#exported a").first
+    link.wait_for()
+    assert link.inner_text().endswith(f"/7/{case.ticket.id}.png")
+    assert tab.request.get(link.evaluate("link => link.href")).body() == noise(seed)
+    assert tab.evaluate(FAULTS) == [] and tab.complaints == []
+
+
+def test_a_stop_from_the_page_holds_and_is_released(served: str, finished: dict[str, Any], tab: Any) -> None:
+    from basestone.serving.nursery import is_running
+
+    notice = json.loads((finished["folder"] / "serving" / "server.json").read_text())
+    tab.goto(served)
+    for form, reason in (("stop", "wrong labels"), ("release", "labels were mended")):
+        tab.locator(f"#{form}-by").fill("Li Na")
+        tab.locator(f"#{form}-reason").fill(reason)
+        tab.locator(f"form[data-send={form}] .button").click()
+        if form == "stop":
+            tab.locator(".halt.held", has_text="Inference has ceased").wait_for()
+            assert not is_running(notice["worker_pid"])
+            assert "wrong labels" in tab.locator(".halt").inner_text()
+    tab.locator(".state.ready").wait_for()
+    assert tab.evaluate(FAULTS) == []
 
 
 def test_a_run_is_stopped_and_goes_on(address: str, tab: Any, runs: Path) -> None:

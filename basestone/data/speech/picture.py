@@ -30,6 +30,16 @@ def picture(samples: NDArray[np.float32], rate: int) -> NDArray[np.uint8]:
     return np.ascontiguousarray(image.transpose(2, 0, 1))
 
 
+def picture_of_wav(file: bytes) -> NDArray[np.uint8]:
+    """As ``picture``, of a file as ``data.export.wav_bytes`` writes it."""
+    import io
+    import wave
+
+    with wave.open(io.BytesIO(file)) as held:
+        samples = np.frombuffer(held.readframes(held.getnframes()), "<i2").astype(np.float32) / np.float32(32_768)
+        return picture(samples, held.getframerate())
+
+
 def _spectrogram(samples: NDArray[np.float32], rate: int, width: int, height: int) -> NDArray[np.uint8]:
     size = 2 ** int(np.ceil(np.log2(rate * 0.032)))
     centres = np.linspace(0, len(samples) - 1, width).astype(np.int64)

@@ -19,13 +19,15 @@ from basestone.reporting.wording import MARKS
 from basestone.studio import processes
 from basestone.studio.charts import PANELS, panels
 from basestone.studio.files import address_of, find_file
-from basestone.studio.frame import page_frame, part, render
+from basestone.studio.frame import page_frame, part, person_of, render
 from basestone.studio.journal import Curves, JournalTail
+from basestone.studio.pages.service import service_section
 from basestone.studio.runs import RunView, find_run
+from basestone.studio.services import drift_stamp, read_drift
 from basestone.studio.strings import known, say
 
 EVERY_S = 1.0
-SECTIONS = ("curves", "verdicts", "report", "log")
+SECTIONS = ("curves", "verdicts", "service", "report", "log")
 REPORT_FILES = ("MODEL_CARD.md", "bom.cdx.json", "attestation.dsse.json")
 
 
@@ -79,7 +81,7 @@ class Watch:
 
     def _once(self, name: str, found: RunView, make: Callable[[RunView, Language], str]) -> str:
         """What changes only when a stage is finished is made again only then."""
-        made_from = [(stage.id, stage.state, stage.wall_s) for stage in found.stages]
+        made_from = [(stage.id, stage.state, stage.wall_s) for stage in found.stages], drift_stamp(found.folder.path)
         if name not in self.kept or self.kept[name][0] != made_from:
             self.kept[name] = made_from, make(found, self.language)
         return self.kept[name][1]
@@ -109,6 +111,7 @@ def verdict_table(found: RunView, language: Language) -> str:
         return render("verdicts.html.j2", language, clauses=())
     told = found.folder.verdicts(audit)
     clauses = list(read_clauses(told, found.folder.manifest(audit)))
+    drift = read_drift(found.folder.path) or {}
     counts = [(verdict, sum(clause.verdict == verdict for clause in clauses)) for verdict in MARKS]
     return render(
         "verdicts.html.j2",
@@ -118,6 +121,7 @@ def verdict_table(found: RunView, language: Language) -> str:
         counts=[(verdict, number) for verdict, number in counts if number],
         standard=told["standard"],
         profile=told["profile"],
+        reopened=(drift.get("finding") or {}).get("clauses", ()),
     )
 
 
@@ -141,6 +145,9 @@ async def one_run(root: Path, found: RunView, request: Request) -> None:
                     ui.html(say(name, language), sanitize=False, tag="h2").props(f"id={name}-title")
                     if name == "curves":
                         parts["choice"] = part()
+                if name == "service":
+                    service_section(root, found.name, language, person_of(request))
+                    continue
                 parts["training" if name == "curves" else name] = part()
                 if name == "curves":
                     charts = _charts(language)

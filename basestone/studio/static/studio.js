@@ -9,6 +9,25 @@
     if (copy) navigator.clipboard?.writeText(document.querySelector(copy.dataset.copy).innerText);
   });
 
+  // A form goes to the server by its name, with its fields. Whoever gave a name need not type it again.
+  const keepPerson = (name) => {
+    document.cookie = `basestone_person=${encodeURIComponent(name)}; path=/; samesite=strict; max-age=${name ? 31536000 : 0}`;
+  };
+  document.addEventListener("submit", (event) => {
+    const form = event.target.closest("[data-send], [data-person]");
+    if (!form) return;
+    event.preventDefault();
+    const fields = Object.fromEntries(new FormData(form));
+    if (fields.by) keepPerson(fields.by.trim());
+    if (form.dataset.send) send("send", { form: form.dataset.send, fields });
+    else location.reload();
+  });
+  document.addEventListener("click", (event) => {
+    if (!event.target.closest("button[data-person]")) return;
+    keepPerson("");
+    location.reload();
+  });
+
   const told = new WeakMap();
   const tell = (field) => {
     if (told.get(field) === field.value) return;
@@ -56,15 +75,14 @@
     address(query) { history.replaceState(history.state, "", query); },
   };
 
-  // The playground: a question goes to the server as it is; the answer comes back as a piece of the page.
-  const answer = () => document.querySelector("#answer");
-  const ask = async (form, body) => {
-    const query = new URLSearchParams({ kind: form.dataset.ask });
-    const place = answer();
+  // The playground: a question goes to the server as it is; the answer comes back as a piece of the page. The last
+  // question is kept, so that its answer can be explained.
+  let asked = null;
+  const post = async (place, address, body) => {
     place.setAttribute("aria-busy", "true");
     place.classList.add("busy");
     try {
-      const response = await fetch(`${location.pathname}?${query}`, { method: "POST", body });
+      const response = await fetch(address, { method: "POST", body });
       place.innerHTML = await response.text();
     } catch (error) {
       place.innerHTML = "";
@@ -73,6 +91,21 @@
     place.removeAttribute("aria-busy");
     place.classList.remove("busy");
   };
+  const ask = async (form, body) => {
+    const via = document.querySelector("[name=via]:checked")?.value || "model";
+    const explanation = document.querySelector("#explanation"), explain = document.querySelector("[data-explain]");
+    if (explanation) explanation.innerHTML = "";
+    asked = { kind: form.dataset.ask, body };
+    await post(document.querySelector("#answer"), `${location.pathname}?${new URLSearchParams({ kind: asked.kind, via })}`, body);
+    if (explain) explain.hidden = !document.querySelector("#answer .probabilities");
+  };
+  document.addEventListener("submit", (event) => {
+    const form = event.target.closest("[data-explain]");
+    if (!form) return;
+    event.preventDefault();
+    const query = new URLSearchParams({ kind: asked.kind, method: form.elements.method.value });
+    post(document.querySelector("#explanation"), `${location.pathname}/explain?${query}`, asked.body);
+  });
   document.addEventListener("submit", async (event) => {
     const form = event.target.closest("[data-ask]");
     if (!form) return;
