@@ -88,8 +88,8 @@ async def measure(asked: Any, run: RunFolder, state: Path) -> None:
     post = Post(folder=state, host="127.0.0.1", port=0)
     offer = make_offer(run, found, choices)
     app = build_app(lambda: make_service(run, found, offer, post, choices), make_access(choices))
-    async with app.router.lifespan_context(app):
-        service = app.state.service
+    async with app.behind.router.lifespan_context(app.behind):
+        service = app.behind.state.service
         while not service.ready:
             await asyncio.sleep(0.1)
         applications = {BARE: bare_app(asked.run), OURS: app, KSERVE: kserve_app(asked.run)}

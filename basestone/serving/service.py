@@ -19,15 +19,17 @@ from numpy.typing import NDArray
 
 from basestone.core.errors import DataError
 from basestone.serving.batcher import Batcher, Expired, Full
+from basestone.serving.frames import Frame
 from basestone.serving.journal import Journal
 from basestone.serving.metrics import Metrics
 from basestone.serving.nursery import Nursery
-from basestone.serving.offer import Offer, Received
+from basestone.serving.offer import Offer, Reader, Received
 from basestone.serving.protocol import InferRequest, Output, Refusal, Tensor, decoded_base64
-from basestone.serving.review import Doubtful
+from basestone.serving.review import Answer, Doubtful
 from basestone.serving.safety import Judged
 from basestone.serving.stop import POLL_S, Stop, Switch
 from basestone.serving.worker import Worker, WorkerLost
+from basestone.serving.writing import Author
 
 RESTART_S = 1.0  # after which a lost worker is started again, doubled each time up to a minute
 
@@ -57,6 +59,7 @@ class Service:
         self._starting: Worker | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._closing: list[Callable[[], Awaitable[object]]] = []
+        self.author = Author(self, offer.tongue, max_batch) if offer.tongue else None
 
     def on_close(self, work: Callable[[], Awaitable[object]]) -> None:
         """``work`` is awaited before anything else when the service ends."""
@@ -86,15 +89,20 @@ class Service:
             await self.worker.halt()
         self._nursery.close()
         await self.batcher.close()
+        if self.author:
+            await self.author.close()
         await self.journal(lambda queue: queue.log.append("ended", {}))
         self.journal.close()
 
     async def infer(self, request: InferRequest, deadline_s: float | None = None) -> dict[str, Output]:
         """The outputs of one request; Refusal says why there are none."""
         self.require_answering()
-        tensor = self._input(request)
+        reader = self.offer.reader
+        if reader is None:
+            raise Refusal(400, f"{self.offer.name} writes and answers no classes. Ask its /generate.")
+        tensor = self._input(request, reader)
         try:
-            received = self.offer.reader.read(tensor.datatype, self._plain(tensor))
+            received = reader.read(tensor.datatype, _plain(tensor, reader))
         except DataError as error:
             raise Refusal(400, str(error)) from error
         deadline = self.batcher.clock() + deadline_s if deadline_s is not None else float("inf")
@@ -107,9 +115,22 @@ class Service:
                 504, f"The deadline of {deadline_s:g} s passed before the model got to the request."
             ) from error
         except WorkerLost as error:
-            self.require_answering()
-            raise Refusal(503, f"The model cannot answer now: {error}. Try again.", {"Retry-After": "1"}) from error
+            raise self._lost(error) from error
         return await self._concluded(request, received, self.offer.guard.judge(logits))
+
+    async def ask(self, question: Mapping[str, Any], array: NDArray[Any] | None) -> Frame:
+        """One question of another kind to the process that runs the model; Refusal 503 when it does not answer."""
+        self.require_answering()
+        assert self.worker is not None
+        try:
+            return await self.worker.ask(question, array)
+        except WorkerLost as error:
+            raise self._lost(error) from error
+
+    def _lost(self, error: WorkerLost) -> Refusal:
+        """What a caller is told: a stop by its reason, a loss by its own."""
+        self.require_answering()
+        return Refusal(503, f"The model cannot answer now: {error}. Try again.", {"Retry-After": "1"})
 
     def require_answering(self) -> None:
         """Refusal 503 while the service is stopped or the model is not loaded."""
@@ -151,8 +172,7 @@ class Service:
         self.metrics.batches.observe(len(samples))
         return await worker.predict(samples)
 
-    def _input(self, request: InferRequest) -> Tensor:
-        reader = self.offer.reader
+    def _input(self, request: InferRequest, reader: Reader) -> Tensor:
         if len(request.inputs) != 1 or request.inputs[0].name != reader.name:
             found = ", ".join(tensor.name[:40] for tensor in request.inputs)
             raise Refusal(400, f"The model takes one input, '{reader.name}'; got {found}.")
@@ -168,11 +188,6 @@ class Service:
             raise Refusal(400, f"There is no output '{min(unknown)[:60]}'. Known: {', '.join(OUTPUTS)}.")
         return tensor
 
-    def _plain(self, tensor: Tensor) -> NDArray[Any] | list[bytes]:
-        if tensor.datatype != "BYTES" or not (tensor.written and self.offer.reader.encoded):
-            return tensor.data
-        return [decoded_base64(bytes(item), f"'{tensor.name}'") for item in tensor.data]
-
     async def _concluded(self, request: InferRequest, received: Received, judged: Judged) -> dict[str, Output]:
         """Answers, tickets and the log's row; the answer leaves only when the row is written."""
         samples = [self._decision(received, judged, place) for place in range(len(judged.reasons))]
@@ -181,7 +196,7 @@ class Service:
         ]
         for sample in samples:
             self.metrics.samples.labels(sample["outcome"]).inc()
-        await self.journal(lambda queue: queue.file({"request": request.id, "samples": samples}, tickets))
+        await self.journal.file(Answer(told={"request": request.id, "samples": samples}, tickets=tickets))
         deferred = np.array([sample["outcome"] == "deferred" for sample in samples])
         return {
             "label": [sample["label"] for sample in samples],
@@ -282,6 +297,13 @@ class Service:
 
 
 OUTPUTS = ("label", "probabilities", "deferred", "ticket", "digest")
+
+
+def _plain(tensor: Tensor, reader: Reader) -> NDArray[Any] | list[bytes]:
+    """The data, without the base64 in which JSON carries what is no text."""
+    if tensor.datatype != "BYTES" or not (tensor.written and reader.encoded):
+        return tensor.data
+    return [decoded_base64(bytes(item), f"'{tensor.name}'") for item in tensor.data]
 
 
 def _ticket(sample: Mapping[str, Any], request: str, received: Received, place: int) -> Doubtful:
