@@ -34,6 +34,7 @@ import numpy as np
 
 from basestone.core.artifact import read_json
 from basestone.core.run import RunFolder
+from basestone.lifecycle.drilled import subject_of
 from basestone.lifecycle.standing import standing
 from serving_load import Caller, Make, awake, many_callers, one_caller, overload, soak
 from side_by_side import alternate, folder_of, options, publish, ratio_chart, ratios, spread, table
@@ -81,11 +82,17 @@ def beside_peers(asked: argparse.Namespace, ours: Make) -> tuple[Times, Times]:
         for make in makes.values():
             asyncio.run(awake(make))
         singles = alternate(
-            {name: lambda make=make: float(np.median(asyncio.run(one_caller(make, REQUESTS)))) for name, make in makes.items()},
+            {
+                name: lambda make=make: float(np.median(asyncio.run(one_caller(make, REQUESTS))))
+                for name, make in makes.items()
+            },
             rounds,
         )
         crowds = alternate(
-            {name: lambda make=make: 1 / asyncio.run(many_callers(make, CALLERS, PEAK_S)) for name, make in makes.items()},
+            {
+                name: lambda make=make: 1 / asyncio.run(many_callers(make, CALLERS, PEAK_S))
+                for name, make in makes.items()
+            },
             rounds,
         )
     return singles, crowds
@@ -93,7 +100,9 @@ def beside_peers(asked: argparse.Namespace, ours: Make) -> tuple[Times, Times]:
 
 def reported(singles: Times, crowds: Times) -> dict[str, Any]:
     """Both tables, printed, and what is published of them."""
-    added = {name: spread([1e3 * (a - b) for a, b in zip(singles[name], singles[BARE], strict=True)]) for name in singles}
+    added = {
+        name: spread([1e3 * (a - b) for a, b in zip(singles[name], singles[BARE], strict=True)]) for name in singles
+    }
     times = {name: spread([1e3 * value for value in values]) for name, values in singles.items()}
     table("one caller, median of a request", "ms", times, ratios(singles, BARE), BARE)
     rates = {name: spread([1 / value for value in values]) for name, values in crowds.items()}
@@ -117,12 +126,10 @@ def alone(make: Make, asked: argparse.Namespace, pids: Any) -> dict[str, Any]:
 
 
 def callers_of(run: str, ports: Mapping[str, int]) -> dict[str, Make]:
-    """What connects to each server with the same request for one sample of noise."""
-    spec = read_json(RunFolder(Path(run)).stage(standing(RunFolder(Path(run))).subject.stage) / "model.json")["spec"]
-    shape = spec["channels"], spec["height"], spec["width"]
-    data = np.random.default_rng(0).integers(0, 256, shape).ravel().tolist()
-    tensor = {"name": "image", "shape": [1, *shape], "datatype": "UINT8", "data": data}
-    body = json.dumps({"inputs": [tensor]}).encode()
+    """What connects to each server with the same request, for one image of the run's test split."""
+    folder = RunFolder(Path(run))
+    subject = subject_of(folder, standing(folder), 1)
+    body = json.dumps({"inputs": [subject.tensor(subject.samples)]}).encode()
     return {name: lambda port=port: Caller(port, PATH, body) for name, port in ports.items()}
 
 

@@ -120,7 +120,7 @@ def _add_descriptions(app: Any) -> None:
 
 def described(service: Service) -> dict[str, Any]:
     """The model's metadata as v2 has them, with what it stands on."""
-    offer, worker = service.offer, service.worker
+    offer, worker = service.offer, service.keeper.worker
     inputs, outputs, more = _of_classes(offer) if offer.reader else _of_text()
     return {
         "name": offer.name,
@@ -164,12 +164,12 @@ def _add_switch(app: Any, access: Access) -> None:
     @app.post("/stop")
     async def stop(request: Request) -> dict[str, Any]:
         by, reason = await told(access, request)
-        return {"stopped": True, "seconds": round(await app.state.service.stop(by, reason), 3)}
+        return {"stopped": True, "seconds": round(await app.state.service.keeper.stop(by, reason), 3)}
 
     @app.post("/release")
     async def release(request: Request) -> dict[str, Any]:
         by, reason = await told(access, request)
-        await app.state.service.release(by, reason)
+        await app.state.service.keeper.release(by, reason)
         return {"stopped": False}
 
 

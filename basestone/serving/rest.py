@@ -74,7 +74,7 @@ class Inference:
     async def _infer(self, request: Request, model: str, version: str | None) -> tuple[bytes, dict[str, str]]:
         """In the order of what costs least: stopped, key, name, queue; then body, tensors, the model."""
         service, access = self._service(), self._access
-        service.require_answering()
+        service.keeper.require_answering()
         access.check(request, "client")
         require_model(service, model, version)
         service.refuse_if_full()

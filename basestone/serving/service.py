@@ -7,9 +7,7 @@ process that runs the model; nothing is inferred again before a person releases 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import hashlib
-import time
 import uuid
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
@@ -21,17 +19,16 @@ from basestone.core.errors import DataError
 from basestone.serving.batcher import Batcher, Expired, Full
 from basestone.serving.frames import Frame
 from basestone.serving.journal import Journal
+from basestone.serving.keeper import Keeper
 from basestone.serving.metrics import Metrics
 from basestone.serving.nursery import Nursery
 from basestone.serving.offer import Offer, Reader, Received
 from basestone.serving.protocol import InferRequest, Output, Refusal, Tensor, decoded_base64
 from basestone.serving.review import Answer, Doubtful
 from basestone.serving.safety import Judged
-from basestone.serving.stop import POLL_S, Stop, Switch
-from basestone.serving.worker import Worker, WorkerLost
+from basestone.serving.stop import POLL_S, Switch
+from basestone.serving.worker import WorkerLost
 from basestone.serving.writing import Author
-
-RESTART_S = 1.0  # after which a lost worker is started again, doubled each time up to a minute
 
 
 class Service:
@@ -49,15 +46,18 @@ class Service:
         on_worker: Callable[[int | None], object] = lambda pid: None,
     ) -> None:
         """``nursery``: where the processes come from; ``on_worker`` hears of each new one's pid."""
-        self.offer, self.journal, self.switch, self.metrics = offer, journal, switch, Metrics()
-        self._nursery, self._on_worker = nursery, on_worker
-        self.worker: Worker | None = None
-        self.stopped: Stop | None = None
+        self.offer, self.journal, self.metrics = offer, journal, Metrics()
         self.batcher = Batcher(self._run, max_batch=max_batch, longest_wait_s=longest_wait_s)
+        self.keeper = Keeper(
+            nursery,
+            switch,
+            journal,
+            self.metrics,
+            on_worker=on_worker,
+            on_stop=lambda: self.batcher.fail(WorkerLost("the service was stopped")),
+        )
         self._overrides: dict[str, str] = {}
-        self._changed, self._looking = asyncio.Event(), asyncio.Lock()
-        self._starting: Worker | None = None
-        self._tasks: list[asyncio.Task[None]] = []
+        self._following: asyncio.Task[None] | None = None
         self._closing: list[Callable[[], Awaitable[object]]] = []
         self.author = Author(self, offer.tongue, max_batch) if offer.tongue else None
 
@@ -68,26 +68,24 @@ class Service:
     @property
     def ready(self) -> bool:
         """Whether a request would be answered now; the process is alive either way."""
-        return self.stopped is None and self.worker is not None and self.worker.pid is not None
+        return self.keeper.ready
 
     async def start(self) -> None:
         """Begins: the log's first row, the switch, the worker."""
         self._overrides = await self.journal(lambda queue: queue.overrides())
         await self.journal(lambda queue: queue.log.append("started", dict(self.offer.described)))
         self.batcher.start()
-        duties = (self._watch_switch(), self._keep_worker(), self._follow_others())
-        self._tasks = [asyncio.create_task(duty) for duty in duties]
+        self.keeper.start()
+        self._following = asyncio.create_task(self._follow_others())
 
     async def close(self) -> None:
         """Ends: the worker first, then what waits, then the log with its last row."""
         for work in self._closing:
             await work()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        if self.worker:
-            await self.worker.halt()
-        self._nursery.close()
+        if self._following:
+            self._following.cancel()
+            await asyncio.gather(self._following, return_exceptions=True)
+        await self.keeper.close()
         await self.batcher.close()
         if self.author:
             await self.author.close()
@@ -96,7 +94,7 @@ class Service:
 
     async def infer(self, request: InferRequest, deadline_s: float | None = None) -> dict[str, Output]:
         """The outputs of one request; Refusal says why there are none."""
-        self.require_answering()
+        self.keeper.require_answering()
         reader = self.offer.reader
         if reader is None:
             raise Refusal(400, f"{self.offer.name} writes and answers no classes. Ask its /generate.")
@@ -120,24 +118,16 @@ class Service:
 
     async def ask(self, question: Mapping[str, Any], array: NDArray[Any] | None) -> Frame:
         """One question of another kind to the process that runs the model; Refusal 503 when it does not answer."""
-        self.require_answering()
-        assert self.worker is not None
+        self.keeper.require_answering()
         try:
-            return await self.worker.ask(question, array)
+            return await self.keeper.ask(question, array)
         except WorkerLost as error:
             raise self._lost(error) from error
 
     def _lost(self, error: WorkerLost) -> Refusal:
         """What a caller is told: a stop by its reason, a loss by its own."""
-        self.require_answering()
+        self.keeper.require_answering()
         return Refusal(503, f"The model cannot answer now: {error}. Try again.", {"Retry-After": "1"})
-
-    def require_answering(self) -> None:
-        """Refusal 503 while the service is stopped or the model is not loaded."""
-        if self.stopped is not None:
-            raise Refusal(503, f"The service was stopped by {self.stopped.by}: {self.stopped.reason}")
-        if not self.ready:
-            raise Refusal(503, "The model is not loaded yet. Try again.", {"Retry-After": "1"})
 
     def refuse_if_full(self) -> None:
         """Refusal 429 with Retry-After, before a body is even read."""
@@ -146,19 +136,6 @@ class Service:
         except Full as error:
             raise busy(error) from error
 
-    async def stop(self, by: str, reason: str) -> float:
-        """Turns the switch and waits until inference has ceased; the seconds that it took."""
-        started = time.monotonic()
-        await asyncio.to_thread(self.switch.stop, by, reason)
-        await self._look_at_switch()
-        return time.monotonic() - started
-
-    async def release(self, by: str, reason: str) -> None:
-        """Lets the service answer again."""
-        await self.journal(lambda queue: queue.log.append("released", {"by": by, "reason": reason}))
-        self.switch.release()
-        await self._look_at_switch()
-
     async def override(self, digest: str, label: str, reviewer: str, reason: str) -> None:
         """From now on this sample is answered as a person says."""
         await self.journal(lambda queue: queue.override(digest, label, reviewer, reason))
@@ -166,11 +143,10 @@ class Service:
 
     async def _run(self, samples: NDArray[Any]) -> NDArray[Any]:
         """One batch through the worker."""
-        worker = self.worker
-        if self.stopped is not None or worker is None:
-            raise WorkerLost("no process is running the model")
         self.metrics.batches.observe(len(samples))
-        return await worker.predict(samples)
+        _, logits = await self.keeper.ask({}, samples)
+        assert logits is not None
+        return logits
 
     def _input(self, request: InferRequest, reader: Reader) -> Tensor:
         if len(request.inputs) != 1 or request.inputs[0].name != reader.name:
@@ -228,14 +204,6 @@ class Service:
         told: dict[str, Any] = {"deferred": bool(waiting)} | ({"tickets": ",".join(waiting)} if waiting else {})
         return dict(self.offer.parameters) | told
 
-    async def _watch_switch(self) -> None:
-        """Looks at the file again and again; a signal makes it look at once."""
-        while True:
-            await self._look_at_switch()
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._changed.wait(), POLL_S)
-            self._changed.clear()
-
     async def _follow_others(self) -> None:
         """Takes over overrides that another process, such as the studio, wrote into the same queue."""
         seen = None
@@ -243,57 +211,6 @@ class Service:
             if (version := await self.journal(lambda queue: queue.log.version)) != seen:
                 seen, self._overrides = version, await self.journal(lambda queue: queue.overrides())
             await asyncio.sleep(POLL_S)
-
-    def look(self) -> None:
-        """Makes the service look at its switch now."""
-        self._changed.set()
-
-    async def _look_at_switch(self) -> None:
-        """Follows the file: a stop kills whatever infers, or is about to, before anything else happens."""
-        async with self._looking:
-            before, self.stopped = self.stopped, self.switch.read()
-            found = self.stopped
-            self.metrics.stopped.set(found is not None)
-            if found is None or before is not None:
-                return
-            for worker in filter(None, (self.worker, self._starting)):
-                await worker.halt()
-            self.batcher.fail(WorkerLost("the service was stopped"))
-            await self.journal(lambda queue: queue.log.append("stopped", {"by": found.by, "reason": found.reason}))
-
-    async def _keep_worker(self) -> None:
-        """Starts the worker, and again when it was lost; never while the service is stopped."""
-        pause = RESTART_S
-        while True:
-            if self.stopped is not None or self.ready:
-                await asyncio.sleep(0.05)
-            elif await self._replace_worker():
-                pause = RESTART_S
-            else:
-                await asyncio.sleep(pause)
-                pause = min(60.0, 2 * pause)
-
-    async def _replace_worker(self) -> bool:
-        if self.worker:
-            self.metrics.restarts.inc()
-            await self.worker.halt()
-        self.worker, self._starting = None, Worker(self._nursery)
-        fresh = self._starting
-        try:
-            await fresh.start()
-        except (WorkerLost, OSError) as error:
-            why = str(error)
-            await self.journal(lambda queue: queue.log.append("worker_failed", {"reason": why}))
-            return False
-        finally:
-            self._starting = None
-        if self.stopped is not None:
-            await fresh.halt()
-            return False
-        self.worker = fresh
-        self._on_worker(fresh.pid)
-        await self.journal(lambda queue: queue.log.append("worker", fresh.described))
-        return True
 
 
 OUTPUTS = ("label", "probabilities", "deferred", "ticket", "digest")

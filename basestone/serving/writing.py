@@ -11,7 +11,7 @@ import contextlib
 import hashlib
 import itertools
 import time
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncGenerator, AsyncIterator, Coroutine
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -62,8 +62,11 @@ class Author:
         if len(self._open) >= self._most:
             raise Refusal(429, f"{self._most} texts are being written, as many as may be. Come again.", RETRY)
 
-    async def write(self, wanted: Wanted, deadline_s: float | None = None) -> AsyncIterator[Piece]:
-        """The pieces of one text, the last with an ``end``; Refusal when it cannot be begun, or not be ended."""
+    async def write(self, wanted: Wanted, deadline_s: float | None = None) -> AsyncGenerator[Piece]:
+        """The pieces of one text, the last with an ``end``; Refusal when it cannot be begun, or not be ended.
+
+        Whoever may leave before the end closes it (``contextlib.aclosing``).
+        """
         prompt = self._read(wanted)
         self.refuse_if_full()
         number, given, end = next(self._numbers), list[str](), "cancelled"
@@ -124,8 +127,7 @@ class Author:
 
     async def _forget(self, number: int) -> None:
         with contextlib.suppress(WorkerLost):
-            if self._service.worker is not None:
-                await self._service.worker.ask({"text": number, "end": True})
+            await self._service.keeper.ask({"text": number, "end": True}, None)
 
     def _run(self, errand: Coroutine[Any, Any, None]) -> None:
         """What must be done although the caller, and with him the request's task, is gone."""

@@ -5,7 +5,8 @@ module, as FastAPI reads them and is imported where it is needed.
 """
 
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from contextlib import aclosing
 from typing import Any
 
 from basestone.serving.access import Access, deadline_of
@@ -23,9 +24,9 @@ def add_writing(app: Any, access: Access, described: Mapping[str, Any]) -> None:
     from fastapi import Request, Response
     from fastapi.responses import StreamingResponse
 
-    async def begun(request: Request, model: str, version: str | None) -> tuple[Wanted, AsyncIterator[Piece]]:
+    async def begun(request: Request, model: str, version: str | None) -> tuple[Wanted, AsyncGenerator[Piece]]:
         service: Service = app.state.service
-        service.require_answering()
+        service.keeper.require_answering()
         access.check(request, "client")
         require_model(service, model, version)
         author = author_of(service)
@@ -67,20 +68,22 @@ def author_of(service: Service) -> Author:
     return service.author
 
 
-async def _all(pieces: AsyncIterator[Piece]) -> list[Piece]:
-    return [piece async for piece in pieces]
+async def _all(pieces: AsyncGenerator[Piece]) -> list[Piece]:
+    async with aclosing(pieces):
+        return [piece async for piece in pieces]
 
 
 async def _events(
-    service: Service, wanted: Wanted, first: Piece, pieces: AsyncIterator[Piece]
+    service: Service, wanted: Wanted, first: Piece, pieces: AsyncGenerator[Piece]
 ) -> AsyncIterator[bytes]:
     """One event a token; the last has ``done``, or is an ``error``."""
-    try:
-        yield _event(_piece(service, wanted, first))
-        async for piece in pieces:
-            yield _event(_piece(service, wanted, piece))
-    except Refusal as refusal:
-        yield _event({"error": refusal.message})
+    async with aclosing(pieces):
+        try:
+            yield _event(_piece(service, wanted, first))
+            async for piece in pieces:
+                yield _event(_piece(service, wanted, piece))
+        except Refusal as refusal:
+            yield _event({"error": refusal.message})
 
 
 def _piece(service: Service, wanted: Wanted, piece: Piece) -> dict[str, Any]:

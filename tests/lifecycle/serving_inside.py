@@ -20,7 +20,10 @@ def served_inside(run, folder, **choices):
     from basestone.serving.app import build_app
     from basestone.serving.server import Post
 
-    options, found = Options(state=folder, name="model", unproven="a test of the server itself", **choices), standing(run)
+    options, found = (
+        Options(state=folder, name="model", unproven="a test of the server itself", **choices),
+        standing(run),
+    )
     offer, post = make_offer(run, found, options), Post(folder=folder, host="127.0.0.1", port=0)
     folder.mkdir(parents=True)
     app = build_app(lambda: make_service(run, found, offer, post, options), make_access(options))

@@ -112,7 +112,9 @@ def test_what_writes_answers_no_classes_and_is_not_drilled(served, language):
     from basestone.lifecycle.drill import drill
 
     _, client = served
-    answer = client.post("/v2/models/topics/infer", json={"inputs": [{"name": "text", "shape": [1], "datatype": "BYTES", "data": ["a"]}]})
+    answer = client.post(
+        "/v2/models/topics/infer", json={"inputs": [{"name": "text", "shape": [1], "datatype": "BYTES", "data": ["a"]}]}
+    )
     assert answer.status_code == 400 and "topics writes and answers no classes" in answer.json()["error"]
     with pytest.raises(UsageError, match="What is drilled must answer classes"):
         drill(language.path)

@@ -87,7 +87,7 @@ def test_a_stop_ends_what_is_being_written_and_the_log_says_what_was_given(tmp_p
         async with writing(tmp_path) as made:
             pieces = made.author.write(wanted("a"))
             assert [(await anext(pieces)).text for _ in range(3)] == ["b", "c", "d"]
-            await made.stop("ann", "a drill")
+            await made.keeper.stop("ann", "a drill")
             with pytest.raises(Refusal, match="The service was stopped by ann: a drill") as caught:
                 await anext(pieces)
             assert caught.value.status == 503
@@ -105,9 +105,10 @@ def test_who_gives_up_frees_his_place(tmp_path):
             begun = asyncio.Event()
 
             async def read():
-                async for _ in made.author.write(wanted("a", max_tokens=25)):
-                    begun.set()
-                    await asyncio.sleep(0.01)
+                async with contextlib.aclosing(made.author.write(wanted("a", max_tokens=25))) as pieces:
+                    async for _ in pieces:
+                        begun.set()
+                        await asyncio.sleep(0.01)
 
             task = asyncio.ensure_future(read())
             await begun.wait()
@@ -175,7 +176,12 @@ def test_a_text_at_once_and_the_same_as_events(client):
     [
         ("generate", {"text_input": 3}, 400, "'text_input' must be text."),
         ("generate_stream", {"text_input": "a", "parameters": {"n": 2}}, 400, "There is no parameter 'n'."),
-        ("infer", {"inputs": [{"name": "x", "shape": [1], "datatype": "FP32", "data": [1]}]}, 400, "Ask its /generate."),
+        (
+            "infer",
+            {"inputs": [{"name": "x", "shape": [1], "datatype": "FP32", "data": [1]}]},
+            400,
+            "Ask its /generate.",
+        ),
         ("versions/9/generate", {"text_input": "a"}, 404, "There is no model 'tiny version 9'."),
     ],
 )
