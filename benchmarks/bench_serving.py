@@ -4,11 +4,11 @@
 
 One caller: the median time of a request, and what each side adds to the bare function's in the same round. Sixteen
 callers: answers a second. Overload, ours alone: an open loop at twice its own peak, measured just before; answers a
-second by that peak, and what became of the rest. Memory, ours alone: over ``--minutes`` of four callers without a pause.
+second by that peak, and what became of the rest. Memory, ours alone: over ``--minutes`` of four callers.
 
 Only ours checks what it is sent, judges whether it knows, writes each decision into a chained log, and runs the model
 in a process that can be killed; the times are with all of that. LitServe is not among what this project installs but
-with ``make bench``; any folder that holds it will do: ``pip install --target DIR litserve`` and PYTHONPATH=DIR.
+with ``make bench``; ``pip install --no-deps --target DIR litserve pyzmq psutil`` and PYTHONPATH=DIR will do, too.
 """
 
 from __future__ import annotations

@@ -37,7 +37,7 @@ class Journal:
         return await asyncio.get_running_loop().run_in_executor(self._thread, self._run, work)
 
     async def file(self, answer: Answer) -> None:
-        """Returns when the answer is written down; with others that are ready by the loop's next turn, or not at all."""
+        """Returns when the answer is written down, together with all that are ready by the loop's next turn."""
         loop = asyncio.get_running_loop()
         written: asyncio.Future[None] = loop.create_future()
         self._waiting.append((answer, written))

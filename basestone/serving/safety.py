@@ -105,8 +105,8 @@ class Unguarded:
 
 def _usable(logits: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
     """The logits, with zeros where a row holds what is no number; and which rows are fine."""
-    finite = np.isfinite(logits).all(1)
-    return (logits if finite.all() else np.where(finite[:, None], logits, np.float32(0))), finite
+    finite = np.all(np.isfinite(logits), axis=1)
+    return np.where(finite[:, None], logits, np.float32(0)), finite
 
 
 def _reasons(finite: bool, size: int, foreign: bool) -> tuple[str, ...]:
@@ -148,7 +148,7 @@ def conformal_quantile(scores: Sequence[float] | NDArray[np.float64], alpha: flo
 
 
 def scored(logits: NDArray[Any]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Of N×K logits: N×K probabilities, and −log Σ exp logit, which is high where the model knows little of a sample."""
+    """Of N×K logits: N×K probabilities, and −log Σ exp logit, high where the model knows little of a sample."""
     wide = logits.astype(np.float64)
     top = wide.max(1, keepdims=True)
     powers = np.exp(wide - top)

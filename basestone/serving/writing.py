@@ -1,4 +1,4 @@
-"""A served language model writes, several texts at once: each gets one token in its turn, so that nobody waits for long.
+"""A served language model writes, several texts at once: each gets a token in its turn, so that nobody waits for long.
 
 What was asked is in the log before the first token leaves, and the text as it was given before its end is told;
 whatever cut it short, a stop, a lost process or a caller who hung up, is told there too.

@@ -19,7 +19,7 @@ from basestone.serving.writing import Author, Piece
 STREAM = {"cache-control": "no-store", "x-accel-buffering": "no"}  # the latter: or nginx keeps tokens back
 
 
-def add_writing(app: Any, access: Access, described: Mapping[str, Any]) -> None:
+def add_writing(app: Any, access: Access, described: dict[int | str, dict[str, Any]]) -> None:
     """Adds ``…/generate`` and ``…/generate_stream`` to the application; ``described``: for its OpenAPI document."""
     from fastapi import Request, Response
     from fastapi.responses import StreamingResponse
@@ -49,15 +49,15 @@ def add_writing(app: Any, access: Access, described: Mapping[str, Any]) -> None:
         events = _events(app.state.service, wanted, first, pieces)
         return StreamingResponse(events, media_type="text/event-stream", headers=STREAM)
 
-    for verb, form in ((generate, {"response_model": None}), (generate_stream, {"response_model": None})):
+    for verb in (generate, generate_stream):
         for path in ("/v2/models/{model}", "/v2/models/{model}/versions/{version}"):
             app.add_api_route(
                 f"{path}/{verb.__name__}",
                 verb,
                 methods=["POST"],
+                response_model=None,
                 openapi_extra=SCHEMA,
                 responses=described,
-                **form,
             )
 
 

@@ -54,10 +54,10 @@ def by_name(answer):
 
 def test_a_model_of_text(tmp_path):
     draws = np.random.default_rng(0)
+    words = {"weather": ["sun", "rain", "wind"], "food": ["soup", "rice", "tea"]}
     rows = [
-        {"text": " ".join(draws.choice([["sun", "rain", "wind"], ["soup", "rice", "tea"]][n % 2], 6)) + f" {n}", "label": "wf"[n % 2]}
-        for n in range(60)
-    ]  # fmt: skip
+        {"text": f"{' '.join(draws.choice(words[label], 6))} {n}", "label": label} for n in range(30) for label in words
+    ]
     (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     folder = made(tmp_path, TEXT)
     texts = ["sun and rain", "饭菜 soup", "word " * 60]
