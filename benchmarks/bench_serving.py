@@ -53,6 +53,7 @@ def main() -> None:
     parser.add_argument("--without", nargs="*", default=[], choices=PEERS, help="peers to leave out")
     parser.add_argument("--minutes", type=float, default=10.0, help="for which the memory is watched")
     asked = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # servers that were started are ended then, too
     with tempfile.TemporaryDirectory(prefix="serving-") as state, contextlib.ExitStack() as ours:
         notice = ours.enter_context(our_server(asked.run, Path(state)))
         make = callers_of(asked.run, {OURS: int(urlsplit(notice()["url"]).port or 0)})[OURS]
