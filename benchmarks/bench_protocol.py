@@ -19,9 +19,8 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from basestone.core.run import RunFolder
+from basestone.lifecycle.drilled import subject_of
 from basestone.lifecycle.serve import Options, make_access, make_offer, make_service
 from basestone.lifecycle.standing import standing
 from side_by_side import alternate, folder_of, options, publish, ratio_chart, ratios, spread, table
@@ -88,20 +87,19 @@ async def measure(asked: Any, run: RunFolder, state: Path) -> None:
     post = Post(folder=state, host="127.0.0.1", port=0)
     offer = make_offer(run, found, choices)
     app = build_app(lambda: make_service(run, found, offer, post, choices), make_access(choices))
-    async with app.router.lifespan_context(app):
-        service = app.state.service
+    async with app.behind.router.lifespan_context(app.behind):
+        service = app.behind.state.service
         while not service.ready:
             await asyncio.sleep(0.1)
         applications = {BARE: bare_app(asked.run), OURS: app, KSERVE: kserve_app(asked.run)}
-        tensor = {"name": "image", "datatype": "UINT8", "shape": [1, *offer.reader.shape]}
-        data = np.random.default_rng(0).integers(0, 256, tensor["shape"]).ravel().tolist()
-        body, loop = json.dumps({"inputs": [tensor | {"data": data}]}).encode(), asyncio.get_running_loop()
+        subject, loop = subject_of(run, found, 1), asyncio.get_running_loop()
+        body = json.dumps({"inputs": [subject.tensor(subject.samples)]}).encode()
 
         async def side(application: App) -> float:
-            started = cpu_s(service.worker.pid)
+            started = cpu_s(service.keeper.worker.pid)
             for _ in range(REQUESTS):
                 await ask(application, "/v2/models/model/infer", body)
-            return (cpu_s(service.worker.pid) - started) / REQUESTS
+            return (cpu_s(service.keeper.worker.pid) - started) / REQUESTS
 
         def call(application: App) -> float:
             return asyncio.run_coroutine_threadsafe(side(application), loop).result()

@@ -1,4 +1,8 @@
-"""LitServe's side of ``bench_serving.py``: in a module of its own, as LitServe pickles the class for its workers."""
+"""LitServe's side of ``bench_serving.py``: in a module of its own, as LitServe pickles the class for its workers.
+
+LitServe makes an endpoint of the annotations of ``decode_request`` and ``encode_response``: without any it reads a
+request's JSON, and whatever else they say FastAPI takes for a query.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +25,7 @@ class Served(ls.LitAPI):
         """Loads the model in the worker."""
         self.predict_batch = predictor(self.run)
 
-    def decode_request(self, request: Any) -> Any:
+    def decode_request(self, request):
         """A v2 request's samples."""
         return samples_of(request)
 
@@ -37,7 +41,7 @@ class Served(ls.LitAPI):
         """One row a request."""
         return [row[None] for row in output]
 
-    def encode_response(self, output: Any) -> Any:
+    def encode_response(self, output):
         """A v2 answer."""
         return answer(output)
 

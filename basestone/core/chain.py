@@ -12,9 +12,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from basestone.core.evidence import canonical_json
-
 GENESIS = "0" * 64
+_canonical = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,8 +34,11 @@ class Row:
 
 
 def row_hash(seq: int, at: str, kind: str, body: str, previous: str) -> str:
-    """SHA-256 (hex) of a row's content and of the hash before it."""
-    return hashlib.sha256(canonical_json([seq, at, kind, body, previous])).hexdigest()
+    """SHA-256 (hex) of a row's content and of the hash before it, as canonical JSON (RFC 8785).
+
+    Of whole numbers and text Python's own encoder makes the same bytes, and many times faster.
+    """
+    return hashlib.sha256(_canonical([seq, at, kind, body, previous]).encode()).hexdigest()
 
 
 def chain_faults(rows: Iterable[Row], anchors: Sequence[Mapping[str, Any]] = ()) -> list[str]:

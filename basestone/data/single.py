@@ -18,6 +18,7 @@ from basestone.core.errors import DataError
 from basestone.core.spec import ImageSpec, SpeechSpec, TextSpec
 from basestone.data.detection.letterbox import Fit
 from basestone.data.image import Decoding, bombs_refused, decode
+from basestone.data.prompts import prompt_tokens
 from basestone.data.readers.contract import Row
 from basestone.data.speech.decode import FULL_SCALE
 from basestone.data.speech.decode import decode as decode_sound
@@ -77,10 +78,7 @@ def framing(tokenizer: Tokenizer, spec: TextSpec) -> Callable[[list[str]], Tenso
 
 def one_prompt(text: str, tokenizer: Tokenizer) -> list[int]:
     """The tokens of a text that a language model is to go on with."""
-    found = tokenizer.encode(_not_empty(text), add_special_tokens=False).ids
-    if not found:
-        raise DataError(f"{THEIRS} holds no token that this model knows. Write something else.")
-    return found
+    return prompt_tokens(text, tokenizer, THEIRS)
 
 
 def read_tokenizer(prepared: Path) -> Tokenizer:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from basestone.core.artifact import read_json
 from basestone.core.contracts import View
-from basestone.core.errors import ArtifactError
+from basestone.core.errors import ArtifactError, UsageError
 from basestone.core.run import RunFolder
 from basestone.core.spec import ImageSpec, TextSpec, read_spec
 from basestone.lifecycle.environment import cache_folder
@@ -79,6 +79,8 @@ def subject_of(run: RunFolder, found: Standing, count: int) -> Subject:
 
     described = read_json(run.stage(found.subject.stage) / "model.json")
     prepared, spec = run.stage(prepared_of(run, found.subject)), read_spec(described["spec"])
+    if spec.head != "classes":
+        raise UsageError(f"What is drilled must answer classes, and this model is for {described['task']}.")
     split: Any = open_split(prepared, cache_folder(), "test", view=View(kind=described.get("reads", "labels")))
     places = np.arange(min(count, len(split)))
     samples = np.array(split.texts(places), object) if isinstance(spec, TextSpec) else split.raw(places).numpy()

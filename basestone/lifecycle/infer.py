@@ -19,7 +19,7 @@ from basestone.core.artifact import read_json
 from basestone.core.spec import read_spec
 from basestone.lifecycle.threads import pin_threads
 from basestone.serving.feeding import SIZES, example, normalised, padded
-from basestone.serving.nursery import tend
+from basestone.serving.nursery import Answer, tend
 
 if TYPE_CHECKING:
     from torch import nn
@@ -39,6 +39,15 @@ def prepare(request: Mapping[str, Any]) -> nn.Module | None:
     else:
         import_module("onnxruntime")
     return None
+
+
+def answering(request: Mapping[str, Any], model: nn.Module | None) -> tuple[Answer, dict[str, Any]]:
+    """What answers the server's frames, warm: texts of a language model, of any other logits; and what runs it."""
+    spec = read_spec(read_json(_folder(request) / "model.json")["spec"])
+    if spec.head == "tokens":
+        return _writer(model, spec.input_shape[0], int(os.environ["OMP_NUM_THREADS"]))
+    predict, told = load(request, model)
+    return lambda _, batch: ({}, predict(np.asarray(batch))), told
 
 
 def load(request: Mapping[str, Any], model: nn.Module | None) -> tuple[Predict, dict[str, Any]]:
@@ -61,6 +70,19 @@ def load(request: Mapping[str, Any], model: nn.Module | None) -> tuple[Predict, 
     for size in [size for size in SIZES if size <= request["max_batch"]]:
         predict(example(spec, size))
     return predict, {"runtime": name, "torch": "torch" in sys.modules}
+
+
+def _writer(model: Any, window: int, threads: int) -> tuple[Answer, dict[str, Any]]:
+    import torch
+
+    from basestone.lifecycle.dictated import Texts
+
+    torch.set_num_threads(threads)
+    texts = Texts(model, window)
+    plain = {"temperature": 0, "top_k": None, "top_p": 1.0, "seed": 0}
+    for question, prompt in (({"begin": plain}, np.zeros(1, np.int64)), ({}, None), ({"end": True}, None)):
+        texts({"text": 0, **question}, prompt)
+    return texts, {"runtime": "eager-fp32", "torch": True}
 
 
 def _folder(request: Mapping[str, Any]) -> Path:
@@ -94,4 +116,4 @@ def _by_torch(model: nn.Module, precision: Any, threads: int) -> tuple[Any, str]
 
 if __name__ == "__main__":
     pin_threads()
-    tend(int(sys.argv[1]), prepare, load)
+    tend(int(sys.argv[1]), prepare, answering)

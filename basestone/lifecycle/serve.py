@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,7 +13,7 @@ from basestone.core.artifact import Manifest, read_json
 from basestone.core.document import read
 from basestone.core.errors import UsageError
 from basestone.core.run import RunFolder
-from basestone.core.spec import DataSpec, read_spec
+from basestone.core.spec import DataSpec, TextSpec, read_spec
 from basestone.lifecycle.drift import about, make_watch, watch_over
 from basestone.lifecycle.environment import keys_folder
 from basestone.lifecycle.keys import signing_key
@@ -23,7 +23,7 @@ from basestone.serving.safety import ALPHA, EPSILON
 
 if TYPE_CHECKING:
     from basestone.serving.access import Access
-    from basestone.serving.offer import Offer
+    from basestone.serving.offer import Offer, Reader, Tongue
     from basestone.serving.safety import Guard, Unguarded
     from basestone.serving.server import Post
     from basestone.serving.service import Service
@@ -85,17 +85,14 @@ def serve(run: Path, options: Options, told: Callable[[str], object] = lambda li
 
 def make_offer(run: RunFolder, found: Standing, options: Options) -> Offer:
     """What is served: the model's labels, how its inputs are read, when it is doubtful, and what it stands on."""
-    from basestone.data.received import reader_for
     from basestone.serving.offer import Offer
+    from basestone.serving.safety import Unguarded
 
-    folder = run.stage(found.subject.stage)
-    described = read_json(folder / "model.json")
+    described = read_json(run.stage(found.subject.stage) / "model.json")
     spec: DataSpec = read_spec(described["spec"])
-    if described["task"] not in CLASSES or spec.head != "classes":
-        raise UsageError(
-            f"What is served must answer classes, and this model is for {described['task']} ({spec.head})."
-        )
-    guard = make_guard(run, found.audit, options)
+    tokenizer = run.stage(prepared_of(run, found.subject)) / "tokenizer.json"
+    reader, tongue = _between(described, spec, tokenizer)
+    guard = make_guard(run, found.audit, options) if reader else Unguarded()
     parameters: dict[str, Any] = {"proven": not found.obstacles, "guard": guard.to_json()["kind"]}
     if found.obstacles:
         parameters |= {"unproven": options.unproven, "obstacles": " ".join(one.message for one in found.obstacles)}
@@ -103,11 +100,27 @@ def make_offer(run: RunFolder, found: Standing, options: Options) -> Offer:
         name=options.name or read_name(run),
         version=found.subject.digest[:12],
         labels=tuple(spec.class_names),
-        reader=reader_for(spec, run.stage(prepared_of(run, found.subject)) / "tokenizer.json"),
+        reader=reader,
+        tongue=tongue,
         guard=guard,
         parameters=parameters,
         described={"stage": found.subject.stage, **about(run, found.subject, found.audit), **parameters}
         | {"guard": guard.to_json()},
+    )
+
+
+def _between(described: Mapping[str, Any], spec: DataSpec, tokenizer: Path) -> tuple[Reader | None, Tongue | None]:
+    """What stands between callers and the model: a reader where it answers classes, a tongue where it writes."""
+    if described["task"] in CLASSES and spec.head == "classes":
+        from basestone.data.received import reader_for
+
+        return reader_for(spec, tokenizer), None
+    if isinstance(spec, TextSpec) and spec.head == "tokens" and described.get("reads") != "masked":
+        from basestone.data.prompts import Prompts
+
+        return None, Prompts(spec, tokenizer)
+    raise UsageError(
+        f"What is served must answer classes or write text, and this model is for {described['task']} ({spec.head})."
     )
 
 
@@ -201,11 +214,12 @@ def precision_of(run: RunFolder, audit: str | None) -> str:
 def write_deployment(run: Path, options: Options, folder: Path) -> list[Path]:
     """A Dockerfile and KServe's manifest for this run; refused like ``serve`` itself."""
     from basestone.lifecycle.environment import version
+    from basestone.serving.deployment import KEYS, PORT
     from basestone.serving.deployment import write_deployment as write
 
     found = standing(RunFolder(run), options.key, options.max_age_days)
     require_permission(found.obstacles, options.unproven)
-    words = ["--host", "0.0.0.0", "--port", "8080", "--keys", "/keys/keys.json", "--key", "/keys/signer.pub.pem"]
+    words = ["--host", "0.0.0.0", "--port", str(PORT), "--keys", f"{KEYS}/keys.json", "--key", f"{KEYS}/signer.pub.pem"]
     words += ["--allow-unproven", options.unproven] if options.unproven else []
     name = options.name or read_name(RunFolder(run))
     return write(folder, name=name, version=found.subject.digest[:12], package=version(), arguments=words)

@@ -6,7 +6,8 @@ token costs one step. When a Transformer's window is full, its later half is rea
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from itertools import islice, takewhile
 
 import torch
 from torch import Tensor
@@ -33,6 +34,20 @@ def generate(
     sees at once. Without ``cache`` everything is read anew for each token: the same tokens, more slowly.
 
     Raises:
+        UsageError: see ``writing``.
+    """
+    tokens = (token for token, _ in writing(model, prompt, choose, window=window, cache=cache))
+    return list(takewhile(lambda token: token != stop, islice(tokens, count)))
+
+
+def writing(
+    model: TextModel, prompt: Sequence[int], choose: Choose, *, window: int, cache: bool = True
+) -> Iterator[tuple[int, float]]:
+    """The tokens that follow ``prompt``, without end, each when it is asked for, with its log-probability (nats).
+
+    The arguments are those of ``generate``; the probability is the model's own, whatever ``choose`` makes of it.
+
+    Raises:
         UsageError: the model has no head of tokens, or it sees what comes after.
     """
     if not model.writes:
@@ -41,20 +56,26 @@ def generate(
         )
     if not prompt:
         raise ValueError("a prompt needs at least one token; got none.")
-    written, read, state = list(prompt), list[int](), None
-    unread = written[-window:] if model.has_window else written
     model.eval()
-    with torch.inference_mode():
-        for _ in range(count):
-            if len(read) + len(unread) > window and model.has_window:
-                state, read, unread = None, [], written[-(window // 2) :]
-            read += unread
-            logits, state = model.advance(torch.tensor([unread if cache else read]), state if cache else None)
-            unread = [choose(logits[0, -1].float())]
-            if unread[0] == stop:
-                break
-            written += unread
-    return written[len(prompt) :]
+    return _tokens(model, list(prompt), choose, window, cache)
+
+
+@torch.inference_mode()
+def _tokens(
+    model: TextModel, written: list[int], choose: Choose, window: int, cache: bool
+) -> Iterator[tuple[int, float]]:
+    read, state = list[int](), None
+    unread = written[-window:] if model.has_window else written
+    while True:
+        if len(read) + len(unread) > window and model.has_window:
+            state, read, unread = None, [], written[-(window // 2) :]
+        read += unread
+        logits, state = model.advance(torch.tensor([unread if cache else read]), state if cache else None)
+        scores = logits[0, -1].float()
+        token = choose(scores)
+        yield token, float(scores.log_softmax(0)[token])
+        unread = [token]
+        written += unread
 
 
 def greedy(logits: Tensor) -> int:

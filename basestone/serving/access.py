@@ -39,7 +39,7 @@ class Access:
     def check(self, request: Request, role: Role) -> str | None:
         """As ``caller``; without keys the request must also be addressed to this machine (DNS rebinding)."""
         if self.keys is None:
-            host = (request.url.hostname or "").strip("[]")
+            host = host_of(request.headers.get("host", ""))
             if host not in LOOPBACK:
                 raise Refusal(403, f"A service without keys answers on this machine only, not as '{host[:60]}'.")
         return self.caller(request.headers.get("authorization"), role)
@@ -64,6 +64,12 @@ class Access:
         except TimeoutError as error:
             raise Refusal(408, f"A request's body must come within {BODY_S:g} s, and this did not.") from error
         return bytes(held)
+
+
+def host_of(header: str) -> str:
+    """The name in a ``Host`` header, in small letters, without its port."""
+    name, _, rest = header.rpartition(":")
+    return (name if name and rest.isdecimal() else header).strip("[]").lower()
 
 
 def deadline_of(written: str | None) -> float | None:

@@ -1,36 +1,34 @@
 """The service over HTTP: Open Inference Protocol v2, health, metrics, stop and release. Thin: FastAPI only routes.
 
-A request's body is read and parsed here by hand, as FastAPI's validation of a tensor costs more than small models do.
-Annotations are evaluated at once in this module, as FastAPI reads them and is imported where it is needed.
-Every answer that is none is ``{"error": one sentence}``; a fault of ours is 500 with no more than that.
+Inference itself goes past it (``rest``); here it is only described. Annotations are evaluated at once in this module,
+as FastAPI reads them and is imported where it is needed. Every answer that is none is ``{"error": one sentence}``.
 """
 
-import asyncio
 import contextlib
 import json
 import sys
-import time
 import traceback
 from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Any, TypeVar
+from typing import Any
 
 from basestone.core.errors import BasestoneError, MissingExtra
-from basestone.serving.access import Access, deadline_of
-from basestone.serving.protocol import JSON_LENGTH, Refusal, answer, parse
+from basestone.serving.access import Access
+from basestone.serving.offer import Offer
+from basestone.serving.protocol import Refusal
+from basestone.serving.rest import FAULT, Inference, require_model, status_of
 from basestone.serving.service import OUTPUTS, Service
 
-T = TypeVar("T")
-V2_TYPES = ("application/json", "application/octet-stream")
-EXTENSIONS = ["binary_tensor_data"]
+EXTENSIONS = ["binary_tensor_data", "generate"]
 
 
-def build_app(make_service: Callable[[], Awaitable[Service]], access: Access) -> Any:
+def build_app(make_service: Callable[[], Awaitable[Service]], access: Access) -> Inference:
     """The ASGI application; ``make_service`` is called in its loop when it starts. MissingExtra without FastAPI."""
     try:
         from fastapi import FastAPI, Request, Response
     except ImportError as error:
         raise MissingExtra("fastapi", "serve") from error
     from basestone.serving.review_app import add_review
+    from basestone.serving.writing_app import add_writing
 
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -40,70 +38,20 @@ def build_app(make_service: Callable[[], Awaitable[Service]], access: Access) ->
         await service.close()
 
     app = FastAPI(title="Basestone", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url="/openapi.json")
+    inference = Inference(app, lambda: app.state.service, access)
     _answer_faults(app)
 
     async def infer(request: Request, model: str, version: str | None = None) -> Response:
-        started = time.perf_counter()
-        service: Service = app.state.service
-        status = 500
-        try:
-            body, headers = await _infer(service, access, request, model, version)
-            status = 200
-            return Response(body, 200, headers)
-        except Refusal as refusal:
-            status = refusal.status
-            raise
-        finally:
-            service.metrics.requests.labels("rest", str(status)).inc()
-            service.metrics.seconds.observe(time.perf_counter() - started)
+        status, headers, body = await inference.answered(request, model, version)
+        return Response(body, status, headers)
 
     for path in ("/v2/models/{model}/infer", "/v2/models/{model}/versions/{version}/infer"):
         app.add_api_route(path, infer, methods=["POST"], openapi_extra=INFER_SCHEMA, responses=REFUSALS)
+    add_writing(app, access, REFUSALS)
     _add_descriptions(app)
     _add_switch(app, access)
     add_review(app, access)
-    return app
-
-
-async def _infer(
-    service: Service, access: Access, request: Any, model: str, version: str | None
-) -> tuple[bytes, dict[str, str]]:
-    """In the order of what costs least: stopped, key, name, queue; then body, tensors, the model."""
-    service.require_answering()
-    access.check(request, "client")
-    _require_model(service, model, version)
-    service.refuse_if_full()
-    deadline_s = deadline_of(request.headers.get("x-deadline-ms"))
-    body = await access.body(request, V2_TYPES)
-    parsed = parse(body, request.headers.get(JSON_LENGTH))
-    outputs = await unless_gone(request, service.infer(parsed, deadline_s))
-    return answer(parsed, service.offer.name, service.offer.version, outputs, service.parameters_of(outputs))
-
-
-async def unless_gone(request: Any, work: Awaitable[T]) -> T:
-    """What ``work`` gives; it is cancelled as soon as the caller hangs up, so that nobody computes for nobody."""
-    task = asyncio.ensure_future(work)
-    gone = asyncio.ensure_future(_gone(request))
-    try:
-        await asyncio.wait((task, gone), return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        gone.cancel()
-        left = not task.done()
-        task.cancel()
-    if left:
-        raise Refusal(499, "The caller hung up before there was an answer.")
-    return task.result()
-
-
-async def _gone(request: Any) -> None:
-    while (await request.receive())["type"] != "http.disconnect":
-        pass
-
-
-def _require_model(service: Service, model: str, version: str | None = None) -> None:
-    if model != service.offer.name or version not in (None, service.offer.version):
-        shown = model[:60] + (f" version {version[:60]}" if version else "")
-        raise Refusal(404, f"There is no model '{shown}'. Served: {service.offer.name} {service.offer.version}.")
+    return inference
 
 
 def _answer_faults(app: Any) -> None:
@@ -115,14 +63,14 @@ def _answer_faults(app: Any) -> None:
         return JSONResponse({"error": error.message}, error.status, error.headers)
 
     async def asked_wrongly(_: Request, error: Any) -> JSONResponse:
-        return JSONResponse({"error": str(error)}, 409 if error.exit_code == 2 else 503)
+        return JSONResponse({"error": str(error)}, status_of(error))
 
     async def unknown(_: Request, error: Any) -> JSONResponse:
         return JSONResponse({"error": f"{error.detail}."}, error.status_code, error.headers)
 
     async def ours(_: Request, error: Exception) -> JSONResponse:
         traceback.print_exception(error, file=sys.stderr)
-        return JSONResponse({"error": "A fault of the service, not of the request. It was written down."}, 500)
+        return JSONResponse({"error": FAULT}, 500)
 
     app.add_exception_handler(Refusal, refused)
     app.add_exception_handler(BasestoneError, asked_wrongly)
@@ -152,7 +100,7 @@ def _add_descriptions(app: Any) -> None:
     @app.get("/v2/models/{model}/ready")
     @app.get("/v2/models/{model}/versions/{version}/ready")
     async def model_ready(model: str, response: Response, version: str | None = None) -> dict[str, Any]:
-        _require_model(app.state.service, model, version)
+        require_model(app.state.service, model, version)
         found = app.state.service.ready
         response.status_code = 200 if found else 503
         return {"name": model, "ready": found}
@@ -160,33 +108,54 @@ def _add_descriptions(app: Any) -> None:
     @app.get("/v2/models/{model}")
     @app.get("/v2/models/{model}/versions/{version}")
     async def model_metadata(model: str, version: str | None = None) -> dict[str, Any]:
-        _require_model(app.state.service, model, version)
+        require_model(app.state.service, model, version)
         return described(app.state.service)
 
     @app.get("/metrics")
     async def metrics() -> Response:
         service: Service = app.state.service
-        service.metrics.waiting.set(service.batcher.depth)
+        service.metrics.waiting.set(service.batcher.depth + (service.author.depth if service.author else 0))
         return Response(service.metrics.page(), media_type="text/plain; version=0.0.4")
 
 
 def described(service: Service) -> dict[str, Any]:
     """The model's metadata as v2 has them, with what it stands on."""
-    offer, reader = service.offer, service.offer.reader
-    kinds = [one for one in reader.datatypes if one != "BYTES"] or ["BYTES"]
-    classes = len(offer.labels)
-    outputs = [("label", "BYTES", [-1]), ("probabilities", "FP32", [-1, classes]), ("deferred", "BOOL", [-1])]
-    outputs += [("ticket", "BYTES", [-1]), ("digest", "BYTES", [-1])]
-    assert [name for name, _, _ in outputs] == list(OUTPUTS)
-    worker = service.worker
+    offer, worker = service.offer, service.keeper.worker
+    inputs, outputs, more = _of_classes(offer) if offer.reader else _of_text()
     return {
         "name": offer.name,
         "versions": [offer.version],
         "platform": f"basestone_{worker.described.get('runtime', 'starting') if worker else 'starting'}",
-        "inputs": [{"name": reader.name, "datatype": kinds[0], "shape": [-1, *reader.shape]}],
-        "outputs": [{"name": name, "datatype": kind, "shape": shape} for name, kind, shape in outputs],
-        "parameters": dict(offer.parameters) | {"accepts": ", ".join(reader.datatypes), "labels": list(offer.labels)},
+        "inputs": inputs,
+        "outputs": outputs,
+        "parameters": dict(offer.parameters) | more,
     }
+
+
+def _of_classes(offer: Offer) -> tuple[list[Any], list[Any], dict[str, Any]]:
+    reader = offer.reader
+    assert reader is not None
+    kinds = [one for one in reader.datatypes if one != "BYTES"] or ["BYTES"]
+    outputs = [("label", "BYTES", [-1]), ("probabilities", "FP32", [-1, len(offer.labels)]), ("deferred", "BOOL", [-1])]
+    outputs += [("ticket", "BYTES", [-1]), ("digest", "BYTES", [-1])]
+    assert [name for name, _, _ in outputs] == list(OUTPUTS)
+    return (
+        [_tensor(reader.name, kinds[0], [-1, *reader.shape])],
+        [_tensor(*one) for one in outputs],
+        {"accepts": ", ".join(reader.datatypes), "labels": list(offer.labels)},
+    )
+
+
+def _of_text() -> tuple[list[Any], list[Any], dict[str, Any]]:
+    return (
+        [_tensor("text_input", "BYTES", [1])],
+        [_tensor("text_output", "BYTES", [1])],
+        {"accepts": "generate, generate_stream"},
+    )
+
+
+def _tensor(name: str, datatype: str, shape: list[int]) -> dict[str, Any]:
+    return {"name": name, "datatype": datatype, "shape": shape}
 
 
 def _add_switch(app: Any, access: Access) -> None:
@@ -195,12 +164,12 @@ def _add_switch(app: Any, access: Access) -> None:
     @app.post("/stop")
     async def stop(request: Request) -> dict[str, Any]:
         by, reason = await told(access, request)
-        return {"stopped": True, "seconds": round(await app.state.service.stop(by, reason), 3)}
+        return {"stopped": True, "seconds": round(await app.state.service.keeper.stop(by, reason), 3)}
 
     @app.post("/release")
     async def release(request: Request) -> dict[str, Any]:
         by, reason = await told(access, request)
-        await app.state.service.release(by, reason)
+        await app.state.service.keeper.release(by, reason)
         return {"stopped": False}
 
 

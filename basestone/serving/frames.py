@@ -6,7 +6,6 @@ A frame is the header's length (4 bytes, big-endian), the header as UTF-8 JSON a
 
 from __future__ import annotations
 
-import asyncio
 import json
 import math
 from collections.abc import Mapping
@@ -40,11 +39,18 @@ def read(stream: BinaryIO) -> Frame | None:
     return header, _array(header, stream.read(_size(header)))
 
 
-async def receive(reader: asyncio.StreamReader) -> Frame:
-    """The next frame; asyncio.IncompleteReadError when the other side is gone."""
-    length = int.from_bytes(await reader.readexactly(4), "big")
-    header = json.loads(await reader.readexactly(length))
-    return header, _array(header, await reader.readexactly(_size(header)))
+def taken(held: bytearray) -> Frame | None:
+    """The first whole frame of what has come so far, which loses it; None while it is not whole."""
+    head = 4 + int.from_bytes(held[:4], "big")
+    if len(held) < max(head, 5):
+        return None
+    header = json.loads(held[4:head])
+    end = head + _size(header)
+    if len(held) < end:
+        return None
+    array = _array(header, bytes(held[head:end]))
+    del held[:end]
+    return header, array
 
 
 def _size(header: Mapping[str, Any]) -> int:

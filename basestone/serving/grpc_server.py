@@ -118,7 +118,7 @@ class Servicer:
 
     async def _infer(self, request: Any, metadata: Mapping[str, Any], remaining_s: float | None) -> Any:
         service = self._service
-        service.require_answering()
+        service.keeper.require_answering()
         self._access.caller(metadata.get("authorization"), "client")
         offer = service.offer
         if request.model_name != offer.name or request.model_version not in ("", offer.version):

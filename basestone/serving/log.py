@@ -36,7 +36,8 @@ class Log:
 
     def __init__(self, path: Path, schema: str = "", *, read_only: bool = False) -> None:
         """Opens or makes ``path``; ``schema`` adds tables. ArtifactError when it is no log."""
-        self.path = path
+        self.path, self._durable = path, None
+        self._last: tuple[int, str] | None = None  # of the log, within a transaction
         try:
             if read_only:
                 self.db = sqlite3.connect(f"file:{path}?mode=ro", uri=True, isolation_level=None)
@@ -44,7 +45,6 @@ class Log:
                 path.parent.mkdir(parents=True, exist_ok=True)
                 self.db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=30)
                 self.db.execute("PRAGMA journal_mode=WAL")
-                self.db.execute("PRAGMA synchronous=NORMAL")
                 self.db.executescript(SCHEMA + schema)
         except sqlite3.DatabaseError as error:
             raise ArtifactError(f"{path} must be a log of this service and cannot be opened ({error}).") from error
@@ -59,14 +59,18 @@ class Log:
 
         Without ``durable`` a commit survives the death of every process, and not a power cut within seconds of it.
         """
-        self.db.execute(f"PRAGMA synchronous={'FULL' if durable else 'NORMAL'}")
+        if durable is not self._durable:
+            self.db.execute(f"PRAGMA synchronous={'FULL' if durable else 'NORMAL'}")
+            self._durable = durable
         self.db.execute("BEGIN IMMEDIATE")
+        self._last = None
         try:
             yield self.db
+            self.db.execute("COMMIT")
         except BaseException:
-            self.db.execute("ROLLBACK")
+            if self.db.in_transaction:
+                self.db.execute("ROLLBACK")
             raise
-        self.db.execute("COMMIT")
 
     def append(self, kind: str, body: Mapping[str, Any], *, durable: bool = True) -> Row:
         """Writes one row in a transaction of its own."""
@@ -75,14 +79,17 @@ class Log:
 
     def add(self, kind: str, body: Mapping[str, Any]) -> Row:
         """Writes one row; within ``transaction`` only."""
-        last = self.db.execute("SELECT seq, hash FROM log ORDER BY seq DESC LIMIT 1").fetchone() or (0, GENESIS)
-        seq, previous = last[0] + 1, last[1]
-        at, text = now(), canonical_json(dict(body)).decode()
+        last, previous = self._last or self._newest()
+        seq, at, text = last + 1, now(), canonical_json(dict(body)).decode()
         made = Row(
             seq=seq, at=at, kind=kind, body=text, previous=previous, hash=row_hash(seq, at, kind, text, previous)
         )
         self.db.execute("INSERT INTO log VALUES (?, ?, ?, ?, ?, ?)", (seq, at, kind, text, previous, made.hash))
+        self._last = seq, made.hash
         return made
+
+    def _newest(self) -> tuple[int, str]:
+        return self.db.execute("SELECT seq, hash FROM log ORDER BY seq DESC LIMIT 1").fetchone() or (0, GENESIS)
 
     def rows(self, kind: str | None = None, *, after: int = 0) -> Iterator[Row]:
         """The rows in order, of one kind where it is given."""
@@ -96,10 +103,15 @@ class Log:
         return self.db.execute("PRAGMA data_version").fetchone()[0]
 
     @property
+    def written(self) -> int:
+        """How many rows, of whatever table, this connection has written."""
+        return self.db.total_changes
+
+    @property
     def head(self) -> dict[str, Any]:
         """``seq`` and ``hash`` of the last row; 0 and zeros of an empty log."""
-        found = self.db.execute("SELECT seq, hash FROM log ORDER BY seq DESC LIMIT 1").fetchone() or (0, GENESIS)
-        return {"seq": found[0], "hash": found[1]}
+        seq, hashed = self._newest()
+        return {"seq": seq, "hash": hashed}
 
 
 def now() -> str:

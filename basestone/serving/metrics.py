@@ -36,8 +36,17 @@ class Metrics:
         self.restarts: Any = Counter(
             "basestone_worker_restarts_total", "Replacements of the model's process", registry=registry
         )
+        self.tokens: Any = Counter("basestone_tokens_total", "Tokens that were written", registry=registry)
+        self.first_token: Any = Histogram(
+            "basestone_first_token_seconds", "From a request to its first token", buckets=SECONDS, registry=registry
+        )
         self.waiting: Any = Gauge("basestone_queue_samples", "Samples that wait", registry=registry)
         self.stopped: Any = Gauge("basestone_stopped", "1 while the stop switch is on", registry=registry)
+
+    def answered(self, status: int, seconds: float, protocol: str = "rest") -> None:
+        """One request for inference came to its end."""
+        self.requests.labels(protocol, str(status)).inc()
+        self.seconds.observe(seconds)
 
     def page(self) -> bytes:
         """The text exposition format."""

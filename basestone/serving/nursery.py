@@ -18,8 +18,9 @@ from typing import Any, BinaryIO
 
 from numpy.typing import NDArray
 
-from basestone.serving.frames import packed, read
+from basestone.serving.frames import Frame, packed, read
 
+Answer = Callable[[Mapping[str, Any], NDArray[Any] | None], Frame]  # a question's header and array
 START_S = 180.0  # importing a runtime on a busy machine
 PID_BYTES = 8
 
@@ -89,11 +90,12 @@ class Nursery:
 def tend(
     handle: int,
     prepare: Callable[[Mapping[str, Any]], Any],
-    load: Callable[[Mapping[str, Any], Any], tuple[Callable[[NDArray[Any]], NDArray[Any]], Mapping[str, Any]]],
+    load: Callable[[Mapping[str, Any], Any], tuple[Answer, Mapping[str, Any]]],
 ) -> None:
     """The nursery's own side: ``prepare`` once, then a fork for each socket that it is sent, until that ends.
 
-    A child calls ``load`` with what ``prepare`` gave, and answers frames. No thread may be left by ``prepare``.
+    A child calls ``load`` with what ``prepare`` gave, and what that returns answers frame by frame. No thread may be
+    left by ``prepare``.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the server decides when this ends
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # children are reaped by the system
@@ -133,17 +135,17 @@ def _answer(questions: BinaryIO, answers: BinaryIO, load: Callable[[], Any]) -> 
         answers.flush()
 
     try:
-        predict, described = load()
+        answer, described = load()
     except Exception as error:
         send(packed({"error": _first_line(error)}))
         return
     send(packed(described))
     while (question := read(questions)) is not None:
         try:
-            answer = packed({}, predict(question[1]))
+            frame = packed(*answer(*question))
         except Exception as error:
-            answer = packed({"error": _first_line(error)})
-        send(answer)
+            frame = packed({"error": _first_line(error)})
+        send(frame)
 
 
 def _first_line(error: Exception) -> str:

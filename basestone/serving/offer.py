@@ -47,14 +47,35 @@ class Reader(Protocol):
         ...
 
 
+class Tongue(Protocol):
+    """Between text and the tokens of a model that writes; ``end`` is the token after which it writes no more."""
+
+    @property
+    def end(self) -> int:
+        """The number of that token."""
+        ...
+
+    def tokens(self, text: str, /) -> list[int]:
+        """At least one; DataError when a text has none."""
+        ...
+
+    def speaker(self, prompt: Sequence[int], /) -> Callable[[int], str]:
+        """What turns the tokens that follow a prompt into text, one by one; empty while a character is not whole."""
+        ...
+
+
 @dataclass(frozen=True, kw_only=True)
 class Offer:
-    """What is served and on what standing. ``parameters`` go into every answer."""
+    """What is served and on what standing. ``parameters`` go into every answer.
+
+    A model that answers classes has ``labels`` and a ``reader``, one that writes has a ``tongue``.
+    """
 
     name: str
     version: str
     labels: tuple[str, ...]
-    reader: Reader
+    reader: Reader | None
+    tongue: Tongue | None = None
     guard: Guard | Unguarded
     parameters: Mapping[str, Any]
     described: Mapping[str, Any] = field(default_factory=dict[str, Any])

@@ -66,20 +66,20 @@ def parse(body: bytes, json_length: str | None) -> InferRequest:
     """Reads a request's body; ``json_length`` is the header of the binary extension. Refusal 400 says what is wrong."""
     text, raw = _divided(body, json_length)
     try:
-        value = json.loads(text, parse_constant=_no_constant)
+        value = json.loads(text, parse_constant=finite)
     except (ValueError, RecursionError) as error:
         raise Refusal(400, f"The body must be JSON and is not: {error}.") from error
-    document = _mapping(value, "the body")
+    document = mapping(value, "the body")
     listed = document.get("inputs")
     if not isinstance(listed, list) or not listed:
         raise Refusal(400, "'inputs' must be a list of at least one tensor.")
     offset, inputs = 0, list[Tensor]()
     for place, item in enumerate(cast("list[Any]", listed)):
-        tensor, offset = _tensor(_mapping(item, f"inputs[{place}]"), f"inputs[{place}]", raw, offset)
+        tensor, offset = _tensor(mapping(item, f"inputs[{place}]"), f"inputs[{place}]", raw, offset)
         inputs.append(tensor)
     if offset != len(raw):
         raise Refusal(400, f"The binary part must hold the bytes that 'inputs' name, {offset}; got {len(raw)}.")
-    parameters = _mapping(document.get("parameters") or {}, "'parameters'")
+    parameters = mapping(document.get("parameters") or {}, "'parameters'")
     outputs, binary = _wanted(document.get("outputs"), parameters)
     name = document.get("id")
     if name is not None and (not isinstance(name, str) or len(name) > 128):
@@ -97,11 +97,13 @@ def _divided(body: bytes, json_length: str | None) -> tuple[bytes, bytes]:
     return body[: int(json_length)], body[int(json_length) :]
 
 
-def _no_constant(name: str) -> Any:
+def finite(name: str) -> Any:
+    """For ``json.loads``: Refusal 400 for NaN and the infinities, which are no JSON."""
     raise Refusal(400, f"Numbers must be finite; got {name}.")
 
 
-def _mapping(value: Any, what: str) -> dict[str, Any]:
+def mapping(value: Any, what: str) -> dict[str, Any]:
+    """``value``, a JSON object; Refusal 400, which calls it ``what``, when it is none."""
     if not isinstance(value, dict):
         raise Refusal(400, f"{what[0].upper()}{what[1:]} must be an object.")
     return cast("dict[str, Any]", value)
@@ -116,7 +118,7 @@ def _tensor(item: dict[str, Any], where: str, raw: bytes, offset: int) -> tuple[
     if not _is_shape(shape):
         raise Refusal(400, f"{where}.shape must be a list of whole numbers from 0 on; got {shape!r:.60}.")
     dims, count = tuple(cast("list[int]", shape)), math.prod(cast("list[int]", shape))
-    parameters = _mapping(item.get("parameters") or {}, f"{where}.parameters")
+    parameters = mapping(item.get("parameters") or {}, f"{where}.parameters")
     size = parameters.get("binary_data_size")
     if size is None:
         data = _from_json(item.get("data"), str(datatype), dims, count, where)
@@ -216,11 +218,11 @@ def _wanted(listed: Any, parameters: Mapping[str, Any]) -> tuple[tuple[str, ...]
         return None, everything
     if not isinstance(listed, list):
         raise Refusal(400, "'outputs' must be a list.")
-    items = [_mapping(item, "each of 'outputs'") for item in cast("list[Any]", listed)]
+    items = [mapping(item, "each of 'outputs'") for item in cast("list[Any]", listed)]
     if not all(isinstance(item.get("name"), str) for item in items):
         raise Refusal(400, "Each of 'outputs' must have a name.")
     names = [str(item["name"]) for item in items]
-    said = [_mapping(item.get("parameters") or {}, "'parameters'").get("binary_data") for item in items]
+    said = [mapping(item.get("parameters") or {}, "'parameters'").get("binary_data") for item in items]
     asked = dict(zip(names, said, strict=True))
     raw = {name for name, binary in asked.items() if binary is True or (binary is None and everything)}
     return tuple(names), frozenset(raw)

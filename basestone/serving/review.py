@@ -49,6 +49,15 @@ class Doubtful:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Answer:
+    """What the log says of one request: the ``kind`` of its row, its body, and the samples that go to people."""
+
+    told: Mapping[str, Any]
+    tickets: Sequence[Doubtful] = ()
+    kind: str = "answer"
+
+
+@dataclass(frozen=True, kw_only=True)
 class Case:
     """A doubtful sample with what people said of it; ``label`` is theirs once it is settled."""
 
@@ -77,19 +86,20 @@ class ReviewQueue:
         """Closes the file."""
         self.log.close()
 
-    def file(self, answer: Mapping[str, Any], tickets: Iterable[Doubtful]) -> None:
-        """Writes down an answered request and its doubtful samples, all or nothing."""
+    def file(self, answers: Iterable[Answer]) -> None:
+        """Writes down answered requests and their doubtful samples, all or nothing."""
         with self.log.transaction() as db:
-            self.log.add("answer", answer)
-            for ticket in tickets:
-                row = self.log.add("ticket", _logged(ticket))
-                db.execute(
-                    "INSERT INTO ticket VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                    [
-                        *(ticket.id, row.seq, row.at, ticket.request, ticket.digest, ticket.media, ticket.input),
-                        *(ticket.prediction, ticket.confidence, json.dumps(ticket.reasons)),
-                    ],
-                )
+            for answer in answers:
+                self.log.add(answer.kind, answer.told)
+                for ticket in answer.tickets:
+                    row = self.log.add("ticket", _logged(ticket))
+                    db.execute(
+                        "INSERT INTO ticket VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                        [
+                            *(ticket.id, row.seq, row.at, ticket.request, ticket.digest, ticket.media, ticket.input),
+                            *(ticket.prediction, ticket.confidence, json.dumps(ticket.reasons)),
+                        ],
+                    )
 
     def decide(self, ticket: str, reviewer: str, label: str, note: str = "") -> Case:
         """One person's label; on the disk when it returns.

@@ -53,19 +53,16 @@ class Guard:
 
     def judge(self, logits: NDArray[np.float32]) -> Judged:
         """N×K logits to predictions, and to the reasons why some are not given."""
-        finite = np.all(np.isfinite(logits), axis=1)
-        usable = np.where(finite[:, None], logits, 0)
-        probabilities = softmax(usable)
-        size = np.sum(1 - probabilities <= self.quantile, axis=1)
-        energies = energy(usable)
+        usable, finite = _usable(logits)
+        probabilities, energies = scored(usable)
+        size = np.count_nonzero(1 - probabilities <= self.quantile, axis=1)
         foreign = self.p_values(energies) <= self.epsilon
-        checks = (("not_finite", ~finite), ("several_classes", size > 1), ("no_class", size == 0), ("foreign", foreign))
-        reasons = tuple(tuple(name for name, hit in checks if hit[row]) for row in range(len(logits)))
+        rows = zip(finite.tolist(), size.tolist(), foreign.tolist(), strict=True)
         return Judged(
             prediction=usable.argmax(1),
             probabilities=probabilities.astype(np.float32),
             energy=energies,
-            reasons=reasons,
+            reasons=tuple(_reasons(*row) for row in rows),
         )
 
     def p_values(self, energies: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -92,18 +89,30 @@ class Unguarded:
 
     def judge(self, logits: NDArray[np.float32]) -> Judged:
         """Every finite output is given as an answer."""
-        finite = np.all(np.isfinite(logits), axis=1)
-        usable = np.where(finite[:, None], logits, 0)
+        usable, finite = _usable(logits)
+        probabilities, energies = scored(usable)
         return Judged(
             prediction=usable.argmax(1),
-            probabilities=softmax(usable).astype(np.float32),
-            energy=energy(usable),
-            reasons=tuple(() if fine else ("not_finite",) for fine in finite.tolist()),
+            probabilities=probabilities.astype(np.float32),
+            energy=energies,
+            reasons=tuple(_reasons(fine, 1, foreign=False) for fine in finite.tolist()),
         )
 
     def to_json(self) -> dict[str, Any]:
         """Says that nothing was calibrated."""
         return {"kind": "none"}
+
+
+def _usable(logits: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """The logits, with zeros where a row holds what is no number; and which rows are fine."""
+    finite = np.all(np.isfinite(logits), axis=1)
+    return np.where(finite[:, None], logits, np.float32(0)), finite
+
+
+def _reasons(finite: bool, size: int, foreign: bool) -> tuple[str, ...]:
+    """Why a sample is left to people; ``size``: of its set of classes."""
+    checks = (("not_finite", not finite), ("several_classes", size > 1), ("no_class", size == 0), ("foreign", foreign))
+    return tuple(name for name, hit in checks if hit)
 
 
 def calibrate(table: Mapping[str, NDArray[Any]], *, alpha: float = ALPHA, epsilon: float = EPSILON) -> Guard:
@@ -120,12 +129,13 @@ def calibrate(table: Mapping[str, NDArray[Any]], *, alpha: float = ALPHA, epsilo
             f"Calibration at {min(alpha, epsilon):g} needs at least {least} recorded test samples; the audit has {n}. "
             "Allow more doubt (--alpha, --epsilon), or audit with more samples."
         )
-    true = softmax(logits)[np.arange(n), table["label"].astype(np.int64)]
+    probabilities, energies = scored(logits)
+    true = probabilities[np.arange(n), table["label"].astype(np.int64)]
     return Guard(
         alpha=alpha,
         epsilon=epsilon,
         quantile=conformal_quantile(1 - true, alpha),
-        energies=np.sort(energy(logits)),
+        energies=np.sort(energies),
         n=n,
     )
 
@@ -137,15 +147,10 @@ def conformal_quantile(scores: Sequence[float] | NDArray[np.float64], alpha: flo
     return float(ordered[rank - 1]) if rank <= len(ordered) else math.inf
 
 
-def softmax(logits: NDArray[Any]) -> NDArray[np.float64]:
-    """N×K probabilities in float64."""
-    shifted = logits.astype(np.float64) - logits.max(1, keepdims=True)
-    powers = np.exp(shifted)
-    return powers / powers.sum(1, keepdims=True)
-
-
-def energy(logits: NDArray[Any]) -> NDArray[np.float64]:
-    """−log Σ exp logit, N; high where the model knows little of the sample."""
+def scored(logits: NDArray[Any]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Of N×K logits: N×K probabilities, and −log Σ exp logit, high where the model knows little of a sample."""
     wide = logits.astype(np.float64)
-    top = wide.max(1)
-    return -(top + np.log(np.exp(wide - top[:, None]).sum(1)))
+    top = wide.max(1, keepdims=True)
+    powers = np.exp(wide - top)
+    sums = powers.sum(1, keepdims=True)
+    return powers / sums, -(top + np.log(sums))[:, 0]

@@ -104,8 +104,8 @@ def _stop_on_signal(service: Service) -> None:
     """SIGUSR1 means: stop now. The switch may hold already the name of whoever sent it."""
 
     def stop() -> None:
-        service.switch.stop("a signal", "SIGUSR1 was sent to the service")
-        service.look()
+        service.keeper.switch.stop("a signal", "SIGUSR1 was sent to the service")
+        service.keeper.look()
 
     asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, stop)
 

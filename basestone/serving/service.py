@@ -7,9 +7,7 @@ process that runs the model; nothing is inferred again before a person releases 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import hashlib
-import time
 import uuid
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
@@ -19,17 +17,18 @@ from numpy.typing import NDArray
 
 from basestone.core.errors import DataError
 from basestone.serving.batcher import Batcher, Expired, Full
+from basestone.serving.frames import Frame
 from basestone.serving.journal import Journal
+from basestone.serving.keeper import Keeper
 from basestone.serving.metrics import Metrics
 from basestone.serving.nursery import Nursery
-from basestone.serving.offer import Offer, Received
+from basestone.serving.offer import Offer, Reader, Received
 from basestone.serving.protocol import InferRequest, Output, Refusal, Tensor, decoded_base64
-from basestone.serving.review import Doubtful
+from basestone.serving.review import Answer, Doubtful
 from basestone.serving.safety import Judged
-from basestone.serving.stop import POLL_S, Stop, Switch
-from basestone.serving.worker import Worker, WorkerLost
-
-RESTART_S = 1.0  # after which a lost worker is started again, doubled each time up to a minute
+from basestone.serving.stop import POLL_S, Switch
+from basestone.serving.worker import WorkerLost
+from basestone.serving.writing import Author
 
 
 class Service:
@@ -47,16 +46,20 @@ class Service:
         on_worker: Callable[[int | None], object] = lambda pid: None,
     ) -> None:
         """``nursery``: where the processes come from; ``on_worker`` hears of each new one's pid."""
-        self.offer, self.journal, self.switch, self.metrics = offer, journal, switch, Metrics()
-        self._nursery, self._on_worker = nursery, on_worker
-        self.worker: Worker | None = None
-        self.stopped: Stop | None = None
+        self.offer, self.journal, self.metrics = offer, journal, Metrics()
         self.batcher = Batcher(self._run, max_batch=max_batch, longest_wait_s=longest_wait_s)
+        self.keeper = Keeper(
+            nursery,
+            switch,
+            journal,
+            self.metrics,
+            on_worker=on_worker,
+            on_stop=lambda: self.batcher.fail(WorkerLost("the service was stopped")),
+        )
         self._overrides: dict[str, str] = {}
-        self._changed, self._looking = asyncio.Event(), asyncio.Lock()
-        self._starting: Worker | None = None
-        self._tasks: list[asyncio.Task[None]] = []
+        self._following: asyncio.Task[None] | None = None
         self._closing: list[Callable[[], Awaitable[object]]] = []
+        self.author = Author(self, offer.tongue, max_batch) if offer.tongue else None
 
     def on_close(self, work: Callable[[], Awaitable[object]]) -> None:
         """``work`` is awaited before anything else when the service ends."""
@@ -65,36 +68,39 @@ class Service:
     @property
     def ready(self) -> bool:
         """Whether a request would be answered now; the process is alive either way."""
-        return self.stopped is None and self.worker is not None and self.worker.pid is not None
+        return self.keeper.ready
 
     async def start(self) -> None:
         """Begins: the log's first row, the switch, the worker."""
         self._overrides = await self.journal(lambda queue: queue.overrides())
         await self.journal(lambda queue: queue.log.append("started", dict(self.offer.described)))
         self.batcher.start()
-        duties = (self._watch_switch(), self._keep_worker(), self._follow_others())
-        self._tasks = [asyncio.create_task(duty) for duty in duties]
+        self.keeper.start()
+        self._following = asyncio.create_task(self._follow_others())
 
     async def close(self) -> None:
         """Ends: the worker first, then what waits, then the log with its last row."""
         for work in self._closing:
             await work()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        if self.worker:
-            await self.worker.halt()
-        self._nursery.close()
+        if self._following:
+            self._following.cancel()
+            await asyncio.gather(self._following, return_exceptions=True)
+        await self.keeper.close()
         await self.batcher.close()
+        if self.author:
+            await self.author.close()
         await self.journal(lambda queue: queue.log.append("ended", {}))
         self.journal.close()
 
     async def infer(self, request: InferRequest, deadline_s: float | None = None) -> dict[str, Output]:
         """The outputs of one request; Refusal says why there are none."""
-        self.require_answering()
-        tensor = self._input(request)
+        self.keeper.require_answering()
+        reader = self.offer.reader
+        if reader is None:
+            raise Refusal(400, f"{self.offer.name} writes and answers no classes. Ask its /generate.")
+        tensor = self._input(request, reader)
         try:
-            received = self.offer.reader.read(tensor.datatype, self._plain(tensor))
+            received = reader.read(tensor.datatype, _plain(tensor, reader))
         except DataError as error:
             raise Refusal(400, str(error)) from error
         deadline = self.batcher.clock() + deadline_s if deadline_s is not None else float("inf")
@@ -107,16 +113,21 @@ class Service:
                 504, f"The deadline of {deadline_s:g} s passed before the model got to the request."
             ) from error
         except WorkerLost as error:
-            self.require_answering()
-            raise Refusal(503, f"The model cannot answer now: {error}. Try again.", {"Retry-After": "1"}) from error
+            raise self._lost(error) from error
         return await self._concluded(request, received, self.offer.guard.judge(logits))
 
-    def require_answering(self) -> None:
-        """Refusal 503 while the service is stopped or the model is not loaded."""
-        if self.stopped is not None:
-            raise Refusal(503, f"The service was stopped by {self.stopped.by}: {self.stopped.reason}")
-        if not self.ready:
-            raise Refusal(503, "The model is not loaded yet. Try again.", {"Retry-After": "1"})
+    async def ask(self, question: Mapping[str, Any], array: NDArray[Any] | None) -> Frame:
+        """One question of another kind to the process that runs the model; Refusal 503 when it does not answer."""
+        self.keeper.require_answering()
+        try:
+            return await self.keeper.ask(question, array)
+        except WorkerLost as error:
+            raise self._lost(error) from error
+
+    def _lost(self, error: WorkerLost) -> Refusal:
+        """What a caller is told: a stop by its reason, a loss by its own."""
+        self.keeper.require_answering()
+        return Refusal(503, f"The model cannot answer now: {error}. Try again.", {"Retry-After": "1"})
 
     def refuse_if_full(self) -> None:
         """Refusal 429 with Retry-After, before a body is even read."""
@@ -125,19 +136,6 @@ class Service:
         except Full as error:
             raise busy(error) from error
 
-    async def stop(self, by: str, reason: str) -> float:
-        """Turns the switch and waits until inference has ceased; the seconds that it took."""
-        started = time.monotonic()
-        await asyncio.to_thread(self.switch.stop, by, reason)
-        await self._look_at_switch()
-        return time.monotonic() - started
-
-    async def release(self, by: str, reason: str) -> None:
-        """Lets the service answer again."""
-        await self.journal(lambda queue: queue.log.append("released", {"by": by, "reason": reason}))
-        self.switch.release()
-        await self._look_at_switch()
-
     async def override(self, digest: str, label: str, reviewer: str, reason: str) -> None:
         """From now on this sample is answered as a person says."""
         await self.journal(lambda queue: queue.override(digest, label, reviewer, reason))
@@ -145,14 +143,12 @@ class Service:
 
     async def _run(self, samples: NDArray[Any]) -> NDArray[Any]:
         """One batch through the worker."""
-        worker = self.worker
-        if self.stopped is not None or worker is None:
-            raise WorkerLost("no process is running the model")
         self.metrics.batches.observe(len(samples))
-        return await worker.predict(samples)
+        _, logits = await self.keeper.ask({}, samples)
+        assert logits is not None
+        return logits
 
-    def _input(self, request: InferRequest) -> Tensor:
-        reader = self.offer.reader
+    def _input(self, request: InferRequest, reader: Reader) -> Tensor:
         if len(request.inputs) != 1 or request.inputs[0].name != reader.name:
             found = ", ".join(tensor.name[:40] for tensor in request.inputs)
             raise Refusal(400, f"The model takes one input, '{reader.name}'; got {found}.")
@@ -168,11 +164,6 @@ class Service:
             raise Refusal(400, f"There is no output '{min(unknown)[:60]}'. Known: {', '.join(OUTPUTS)}.")
         return tensor
 
-    def _plain(self, tensor: Tensor) -> NDArray[Any] | list[bytes]:
-        if tensor.datatype != "BYTES" or not (tensor.written and self.offer.reader.encoded):
-            return tensor.data
-        return [decoded_base64(bytes(item), f"'{tensor.name}'") for item in tensor.data]
-
     async def _concluded(self, request: InferRequest, received: Received, judged: Judged) -> dict[str, Output]:
         """Answers, tickets and the log's row; the answer leaves only when the row is written."""
         samples = [self._decision(received, judged, place) for place in range(len(judged.reasons))]
@@ -181,7 +172,7 @@ class Service:
         ]
         for sample in samples:
             self.metrics.samples.labels(sample["outcome"]).inc()
-        await self.journal(lambda queue: queue.file({"request": request.id, "samples": samples}, tickets))
+        await self.journal.file(Answer(told={"request": request.id, "samples": samples}, tickets=tickets))
         deferred = np.array([sample["outcome"] == "deferred" for sample in samples])
         return {
             "label": [sample["label"] for sample in samples],
@@ -213,14 +204,6 @@ class Service:
         told: dict[str, Any] = {"deferred": bool(waiting)} | ({"tickets": ",".join(waiting)} if waiting else {})
         return dict(self.offer.parameters) | told
 
-    async def _watch_switch(self) -> None:
-        """Looks at the file again and again; a signal makes it look at once."""
-        while True:
-            await self._look_at_switch()
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._changed.wait(), POLL_S)
-            self._changed.clear()
-
     async def _follow_others(self) -> None:
         """Takes over overrides that another process, such as the studio, wrote into the same queue."""
         seen = None
@@ -229,59 +212,15 @@ class Service:
                 seen, self._overrides = version, await self.journal(lambda queue: queue.overrides())
             await asyncio.sleep(POLL_S)
 
-    def look(self) -> None:
-        """Makes the service look at its switch now."""
-        self._changed.set()
-
-    async def _look_at_switch(self) -> None:
-        """Follows the file: a stop kills whatever infers, or is about to, before anything else happens."""
-        async with self._looking:
-            before, self.stopped = self.stopped, self.switch.read()
-            found = self.stopped
-            self.metrics.stopped.set(found is not None)
-            if found is None or before is not None:
-                return
-            for worker in filter(None, (self.worker, self._starting)):
-                await worker.halt()
-            self.batcher.fail(WorkerLost("the service was stopped"))
-            await self.journal(lambda queue: queue.log.append("stopped", {"by": found.by, "reason": found.reason}))
-
-    async def _keep_worker(self) -> None:
-        """Starts the worker, and again when it was lost; never while the service is stopped."""
-        pause = RESTART_S
-        while True:
-            if self.stopped is not None or self.ready:
-                await asyncio.sleep(0.05)
-            elif await self._replace_worker():
-                pause = RESTART_S
-            else:
-                await asyncio.sleep(pause)
-                pause = min(60.0, 2 * pause)
-
-    async def _replace_worker(self) -> bool:
-        if self.worker:
-            self.metrics.restarts.inc()
-            await self.worker.halt()
-        self.worker, self._starting = None, Worker(self._nursery)
-        fresh = self._starting
-        try:
-            await fresh.start()
-        except (WorkerLost, OSError) as error:
-            why = str(error)
-            await self.journal(lambda queue: queue.log.append("worker_failed", {"reason": why}))
-            return False
-        finally:
-            self._starting = None
-        if self.stopped is not None:
-            await fresh.halt()
-            return False
-        self.worker = fresh
-        self._on_worker(fresh.pid)
-        await self.journal(lambda queue: queue.log.append("worker", fresh.described))
-        return True
-
 
 OUTPUTS = ("label", "probabilities", "deferred", "ticket", "digest")
+
+
+def _plain(tensor: Tensor, reader: Reader) -> NDArray[Any] | list[bytes]:
+    """The data, without the base64 in which JSON carries what is no text."""
+    if tensor.datatype != "BYTES" or not (tensor.written and reader.encoded):
+        return tensor.data
+    return [decoded_base64(bytes(item), f"'{tensor.name}'") for item in tensor.data]
 
 
 def _ticket(sample: Mapping[str, Any], request: str, received: Received, place: int) -> Doubtful:

@@ -10,7 +10,7 @@ import pytest
 import torch
 from small_recipe import SMALL
 
-from basestone.core.artifact import read_json
+from basestone.core.artifact import read_json, write_json
 from basestone.core.errors import ArtifactError, Stopped
 from basestone.core.run import RunFolder
 from basestone.lifecycle import shrink
@@ -186,3 +186,30 @@ def test_nothing_good_enough_ships_nothing_and_says_why(small):
         run("digits-small", overrides=hopeless, out=small.path, until="compress")
     assert not (small.stage("compress") / "runtime.json").exists()
     assert (small.stage("compress") / "candidates.json").exists()
+
+
+def test_an_openvino_model_is_served_without_torch(small, tmp_path):
+    from serving_inside import infer, served_inside
+
+    from basestone.compression.export import to_openvino
+    from basestone.lifecycle.review import queue_of
+
+    stage = small.stage("compress")
+    to_openvino(stage / "deployed" / "fp32.onnx", stage / "deployed" / "served.xml")
+    write_json(stage / "runtime.json", {"backend": "openvino", "precision": "fp32", "file": "deployed/served.xml"})
+    model, spec = restore(small, "compress")
+    pixels = np.random.default_rng(0).integers(0, 256, (5, *spec.input_shape)).astype(np.uint8)
+    with served_inside(small, tmp_path / "state", alpha=0.1, epsilon=0.1) as client:
+        assert client.get("/v2/models/model").json()["platform"] == "basestone_openvino-fp32"
+        found = infer(client, name="image", shape=list(pixels.shape), datatype="UINT8", data=pixels.ravel().tolist())
+    mean, std = (torch.tensor(values)[:, None, None] for values in (spec.mean, spec.std))
+    with torch.no_grad():
+        expected = model((torch.from_numpy(pixels) / 255 - mean) / std).softmax(1).numpy()
+    given = ~np.array(found["deferred"])
+    shares = np.array(found["probabilities"]).reshape(expected.shape)
+    np.testing.assert_allclose(shares[given], expected[given], atol=1e-4)
+    with queue_of(small.path, tmp_path / "state") as queue:
+        (told,) = [row.content for row in queue.log.rows("worker")]
+        samples = [sample for row in queue.log.rows("answer") for sample in row.content["samples"]]
+    assert told == {"runtime": "openvino-fp32", "torch": False}
+    assert [one["prediction"] for one in samples] == [spec.class_names[k] for k in expected.argmax(1)]

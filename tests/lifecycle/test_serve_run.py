@@ -7,16 +7,14 @@ import base64
 import io
 import os
 import signal
-import subprocess
-import sys
 import time
 import zlib
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
+from serving_process import UNPROVEN, server, wait_ready
 
 from basestone.core.errors import UsageError
 from basestone.data.dataset import ImageSplit, open_split
@@ -25,35 +23,8 @@ from basestone.lifecycle.ask_service import ask_service
 from basestone.lifecycle.serve import Options, make_access, serve
 from basestone.lifecycle.stop import release, stop
 from basestone.serving.nursery import is_running
-from basestone.serving.probe import read_notice
 
 httpx = pytest.importorskip("httpx")
-UNPROVEN = "a test of the server itself"
-
-
-@contextmanager
-def server(run, folder, *words):
-    """``basestone serve`` in a process of its own, ready to answer; its notice."""
-    command = [sys.executable, "-m", "basestone.cli", "serve", str(run), "--port", "0", "--state", str(folder), *words]
-    with (folder.parent / "serve.log").open("w") as log:
-        process = subprocess.Popen([*command, "--allow-unproven", UNPROVEN], stderr=log, stdout=log)
-    try:
-        yield wait_ready(folder, process)
-    finally:
-        process.send_signal(signal.SIGINT)
-        process.wait(60)
-    assert "Traceback" not in (folder.parent / "serve.log").read_text()
-
-
-def wait_ready(folder, process=None, other_than=None):
-    deadline = time.monotonic() + 120
-    while time.monotonic() < deadline:
-        assert process is None or process.poll() is None, (folder.parent / "serve.log").read_text()
-        notice = read_notice(folder)
-        if notice and notice.get("worker_pid") not in (None, other_than):
-            return notice
-        time.sleep(0.05)
-    raise AssertionError((folder.parent / "serve.log").read_text())
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ import torch
 from basestone.core.errors import UsageError
 from basestone.core.spec import TextSpec
 from basestone.models.catalogue import INITS, MODELS
-from basestone.models.generate import generate, greedy, sampler
+from basestone.models.generate import generate, greedy, sampler, writing
 
 SMALL = {"gpt": {"layers": 2, "width": 32, "heads": 2, "std": 0.3}, "recurrent": {"width": 24, "layers": 2}}
 
@@ -34,6 +34,18 @@ def test_greedy_is_the_likeliest_token_of_the_whole_text(kind):
         for _ in range(12):
             written.append(int(model(torch.tensor([written]))[0, -1].argmax()))
     assert generate(model, prompt, 12, greedy, window=16) == written[3:]
+
+
+@pytest.mark.parametrize("kind", SMALL)
+def test_tokens_come_one_by_one_with_their_log_probabilities_and_leave_gradients_alone(kind):
+    model, prompt = build(kind), [5, 9, 30]
+    pieces = writing(model, prompt, greedy, window=16)
+    first, second = next(pieces), next(pieces)
+    assert torch.is_grad_enabled() and not torch.is_inference_mode_enabled()
+    assert [first[0], second[0]] == generate(model, prompt, 2, greedy, window=16)
+    with torch.no_grad():
+        expected = model(torch.tensor([[*prompt, first[0]]]))[0, -1].log_softmax(0)
+    assert second[1] == pytest.approx(float(expected[second[0]]), abs=1e-5)
 
 
 def test_a_full_window_goes_on_with_its_later_half():

@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 
-from basestone.serving.app import unless_gone
 from basestone.serving.protocol import Refusal
+from basestone.serving.rest import unless_gone
 
 
 class Request:

@@ -16,7 +16,7 @@ from basestone.serving.exchange import (
     import_label_studio,
     label_studio_config,
 )
-from basestone.serving.review import Doubtful, ReviewQueue
+from basestone.serving.review import Answer, Doubtful, ReviewQueue
 
 LABELS = ("cat", "dog")
 
@@ -37,7 +37,7 @@ def ticket(name, media="image/png", held=b"\x89PNG"):
 @pytest.fixture
 def queue(tmp_path):
     made = ReviewQueue(tmp_path / "review.db", LABELS)
-    made.file({"request": "r", "samples": []}, [ticket("one"), ticket("two")])
+    made.file([Answer(told={"request": "r", "samples": []}, tickets=[ticket("one"), ticket("two")])])
     yield made
     made.close()
 
@@ -150,7 +150,7 @@ def test_settled_cases_become_a_folder_of_classes(queue, tmp_path):
 
 def test_settled_texts_become_lines(tmp_path):
     queue = ReviewQueue(tmp_path / "r.db", LABELS)
-    queue.file({}, [ticket("t", "text/plain", "ein Hund …".encode())])
+    queue.file([Answer(told={}, tickets=[ticket("t", "text/plain", "ein Hund …".encode())])])
     for who in ("ann", "bob"):
         queue.decide("t", who, "dog")
     export_decisions(queue, tmp_path / "out")

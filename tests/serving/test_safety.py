@@ -7,7 +7,7 @@ import pytest
 from scipy.special import logsumexp, softmax
 
 from basestone.core.errors import UsageError
-from basestone.serving.safety import Unguarded, calibrate, conformal_quantile, energy
+from basestone.serving.safety import Unguarded, calibrate, conformal_quantile, scored
 
 
 def table(logits, labels):
@@ -29,9 +29,11 @@ def test_the_quantile_by_hand():
     assert conformal_quantile(list(range(1, 100)), 0.01) == 99
 
 
-def test_energy_is_that_of_scipy():
+def test_probabilities_and_energy_are_those_of_scipy():
     logits = np.random.default_rng(0).normal(scale=50, size=(20, 5))
-    np.testing.assert_allclose(energy(logits), -logsumexp(logits, axis=1), rtol=1e-12)
+    probabilities, energies = scored(logits)
+    np.testing.assert_allclose(energies, -logsumexp(logits, axis=1), rtol=1e-12)
+    np.testing.assert_allclose(probabilities, softmax(logits, axis=1), rtol=1e-12)
 
 
 def test_unflagged_wrong_answers_stay_below_alpha():
