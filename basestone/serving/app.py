@@ -14,7 +14,7 @@ from typing import Any
 from basestone.core.errors import BasestoneError, MissingExtra
 from basestone.serving.access import Access
 from basestone.serving.offer import Offer
-from basestone.serving.protocol import Refusal
+from basestone.serving.protocol import Refusal, text
 from basestone.serving.rest import FAULT, Inference, require_model, status_of
 from basestone.serving.service import OUTPUTS, Service
 
@@ -191,6 +191,7 @@ async def small_json(access: Access, request: Any) -> dict[str, Any]:
         raise Refusal(400, "The body must be JSON and is not.") from error
     if not isinstance(body, dict):
         raise Refusal(400, "The body must be a JSON object.")
+    text(json.dumps(body, ensure_ascii=False), "The body")
     return body
 
 

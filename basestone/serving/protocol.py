@@ -64,9 +64,9 @@ class InferRequest:
 
 def parse(body: bytes, json_length: str | None) -> InferRequest:
     """Reads a request's body; ``json_length`` is the header of the binary extension. Refusal 400 says what is wrong."""
-    text, raw = _divided(body, json_length)
+    head, raw = _divided(body, json_length)
     try:
-        value = json.loads(text, parse_constant=finite)
+        value = json.loads(head, parse_constant=finite)
     except (ValueError, RecursionError) as error:
         raise Refusal(400, f"The body must be JSON and is not: {error}.") from error
     document = mapping(value, "the body")
@@ -81,12 +81,28 @@ def parse(body: bytes, json_length: str | None) -> InferRequest:
         raise Refusal(400, f"The binary part must hold the bytes that 'inputs' name, {offset}; got {len(raw)}.")
     parameters = mapping(document.get("parameters") or {}, "'parameters'")
     outputs, binary = _wanted(document.get("outputs"), parameters)
-    name = document.get("id")
-    if name is not None and (not isinstance(name, str) or len(name) > 128):
-        raise Refusal(400, "'id' must be text of at most 128 characters.")
     return InferRequest(
-        id=name or uuid.uuid4().hex, inputs=tuple(inputs), outputs=outputs, binary=binary, parameters=parameters
+        id=identity(document.get("id")), inputs=tuple(inputs), outputs=outputs, binary=binary, parameters=parameters
     )
+
+
+def identity(value: Any) -> str:
+    """A request's ``id``, a new one where there is none; Refusal 400 for what the log cannot hold."""
+    name = text("" if value is None else value, "'id'")
+    if len(name) > 128:
+        raise Refusal(400, "'id' must be text of at most 128 characters.")
+    return name or uuid.uuid4().hex
+
+
+def text(value: Any, what: str) -> str:
+    """``value``, Unicode text; Refusal 400, which calls it ``what``, for anything else, as half a character in JSON."""
+    if not isinstance(value, str):
+        raise Refusal(400, f"{what} must be text.")
+    try:
+        value.encode()
+    except UnicodeEncodeError as error:
+        raise Refusal(400, f"{what} must be valid Unicode text.") from error
+    return value
 
 
 def _divided(body: bytes, json_length: str | None) -> tuple[bytes, bytes]:
@@ -250,7 +266,7 @@ def answer(
         described, body = _output(name, outputs[name], bool({name, "*"} & request.binary))
         listed.append(described)
         raw += body
-    text = json.dumps(
+    head = json.dumps(
         {
             "model_name": model,
             "model_version": version,
@@ -261,8 +277,8 @@ def answer(
         allow_nan=False,
     ).encode()
     if not request.binary:
-        return text, {"content-type": "application/json"}
-    return b"".join([text, *raw]), {"content-type": "application/octet-stream", JSON_LENGTH: str(len(text))}
+        return head, {"content-type": "application/json"}
+    return b"".join([head, *raw]), {"content-type": "application/octet-stream", JSON_LENGTH: str(len(head))}
 
 
 def _output(name: str, value: Output, binary: bool) -> tuple[dict[str, Any], list[bytes]]:

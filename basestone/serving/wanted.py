@@ -7,12 +7,11 @@ from __future__ import annotations
 
 import json
 import secrets
-import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
-from basestone.serving.protocol import Refusal, finite, mapping
+from basestone.serving.protocol import Refusal, finite, identity, mapping, text
 
 MAX_TOKENS, DEFAULT_TOKENS = 512, 20  # as the specification has them
 MAX_STOPS, MAX_STOP = 5, 100  # sequences, characters of one
@@ -50,8 +49,8 @@ def parse_wanted(body: bytes) -> Wanted:
     if unknown := sorted(set(told) - set(PARAMETERS)):
         raise Refusal(400, f"There is no parameter '{unknown[0][:60]}'. Known: {', '.join(PARAMETERS)}.")
     return Wanted(
-        id=_id(document.get("id")),
-        text=_text(document.get("text_input"), "'text_input'"),
+        id=identity(document.get("id")),
+        text=text(document.get("text_input"), "'text_input'"),
         max_tokens=int(_number(told, "max_tokens", DEFAULT_TOKENS, 1, MAX_TOKENS, whole=True)),
         temperature=_number(told, "temperature", 1.0, 0, 10),
         top_p=_number(told, "top_p", 1.0, 1e-6, 1),
@@ -60,22 +59,6 @@ def parse_wanted(body: bytes) -> Wanted:
         stop=_stops(told.get("stop")),
         details=told.get("details") is True,
     )
-
-
-def _id(value: Any) -> str:
-    if value is not None and (not isinstance(value, str) or len(value) > 128):
-        raise Refusal(400, "'id' must be text of at most 128 characters.")
-    return value or uuid.uuid4().hex
-
-
-def _text(value: Any, what: str) -> str:
-    if not isinstance(value, str):
-        raise Refusal(400, f"{what} must be text.")
-    try:
-        value.encode()
-    except UnicodeEncodeError as error:
-        raise Refusal(400, f"{what} must be valid Unicode text.") from error
-    return value
 
 
 def _number(
@@ -95,7 +78,7 @@ def _stops(value: Any) -> tuple[str, ...]:
     listed = cast("Sequence[Any]", value or ())
     if not isinstance(listed, list | tuple) or len(listed) > MAX_STOPS:
         raise Refusal(400, f"'stop' must be a list of at most {MAX_STOPS} texts.")
-    stops = tuple(_text(one, "Each of 'stop'") for one in listed)
+    stops = tuple(text(one, "Each of 'stop'") for one in listed)
     if not all(0 < len(one) <= MAX_STOP for one in stops):
         raise Refusal(400, f"Each of 'stop' must have 1 to {MAX_STOP} characters.")
     return stops

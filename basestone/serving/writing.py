@@ -32,14 +32,11 @@ End = Literal["length", "eos_token", "stop_sequence"]
 
 @dataclass(frozen=True, kw_only=True)
 class Piece:
-    """One token's share of a text: what of it can be said already, and of the last piece why it is the last.
-
-    ``token`` is None where the piece is only what had been kept back.
-    """
+    """One token's share of a text: what of it can be said already, and of the last piece why it is the last."""
 
     text: str
-    token: int | None = None
-    logprob: float | None = None
+    token: int
+    logprob: float
     end: End | None = None
 
 
@@ -75,7 +72,7 @@ class Author:
         try:
             await self._log("writing", wanted, prompt=_digest(wanted.text), tokens=len(prompt), **wanted.choice)
             async for piece in self._pieces(number, prompt, wanted, deadline_s and started + deadline_s):
-                self._count(bool(given), piece, time.monotonic() - started)
+                self._count(bool(given), time.monotonic() - started)
                 given.append(piece.text)
                 if piece.end:
                     end = piece.end
@@ -116,9 +113,9 @@ class Author:
         except DataError as error:
             raise Refusal(400, str(error)) from error
 
-    def _count(self, begun: bool, piece: Piece, seconds: float) -> None:
+    def _count(self, begun: bool, seconds: float) -> None:
         metrics = self._service.metrics
-        metrics.tokens.inc(piece.token is not None)
+        metrics.tokens.inc()
         if not begun:
             metrics.first_token.observe(seconds)
 

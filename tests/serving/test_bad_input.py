@@ -143,6 +143,13 @@ def test_bad_tensors_are_400(client, body, message):
     assert message in refused(post(client, body), 400)
 
 
+def test_half_a_character_reaches_no_log(client):
+    refusal = refused(post(client, {"id": "\ud800", "inputs": [tensor()]}), 400)
+    assert refusal == "'id' must be valid Unicode text."
+    body = {"digest": "a" * 64, "label": "cat", "reason": "\udfff"}
+    assert "The body must be valid Unicode text." in refused(post(client, body, "/review/override", "reviewer"), 400)
+
+
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
 def test_nan_in_raw_bytes_is_400_too(client, value):
     body, headers = binary("FP32", [1, 1, 2, 2], np.array([0, 0, 1, value], np.float32).tobytes())
@@ -201,7 +208,7 @@ def test_names_lead_nowhere(client, name):
 
 TEXT = st.text(max_size=8) | st.sampled_from(["tiny", "1", "..", "%2e%2e%2f", "\0", "é", "image", "NaN"])
 JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | TEXT,
+    st.none() | st.booleans() | st.integers() | st.floats() | TEXT | st.just("\ud800"),  # half a character
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(TEXT, inner, max_size=4),
     max_leaves=12,
 )

@@ -49,7 +49,8 @@ def test_nested_and_flat_data_are_the_same_tensor():
         (body(datatype="BYTES", data=[1, 2, 3, 4]), "must hold text for BYTES; found int."),
         (body().replace("[1, 2, 3, 4]", "[1, 2, 3, NaN]"), "Numbers must be finite; got NaN."),
         (body().replace("[1, 2, 3, 4]", "[1, 2, 3, -Infinity]"), "Numbers must be finite; got -Infinity."),
-        (json.dumps({"id": 3, **json.loads(body())}), "'id' must be text of at most 128 characters."),
+        (json.dumps({"id": 3, **json.loads(body())}), "'id' must be text."),
+        (json.dumps({"id": "x" * 129, **json.loads(body())}), "'id' must be text of at most 128 characters."),
     ],
 )
 def test_what_is_wrong_is_said(text, message):
