@@ -6,7 +6,8 @@ from torch import Tensor, nn
 
 from basestone.adaptation.adapted import Adapted, freeze, targeted
 
-# Ends of the names of the layers that a residual branch ends with: BERT, GPT-2, ViT (timm, torchvision), ResNets.
+# Ends of the names of the layers that a residual branch ends with: BERT, GPT-2, ViT (timm, torchvision), wav2vec 2.0,
+# Whisper.
 BRANCH_ENDS = (
     "attention.output.dense",
     "output.dense",
@@ -16,6 +17,10 @@ BRANCH_ENDS = (
     "mlp.fc2",
     "self_attention.out_proj",
     "mlp.3",
+    "attention.out_proj",
+    "feed_forward.output_dense",
+    "self_attn.out_proj",
+    "fc2",
 )
 LAST_NORMS = {"BasicBlock": "bn2", "Bottleneck": "bn3"}
 

@@ -100,7 +100,7 @@ class Bench:
             pool=pool,
             pool_tokens=pooled,
             pad=spec.pad if isinstance(spec, TextSpec) else None,
-            inside=held_places if isinstance(spec, SpeechSpec) else None,
+            inside=getattr(model, "held_places", held_places) if isinstance(spec, SpeechSpec) else None,
         ).eval()
 
     @cached_property

@@ -192,6 +192,18 @@ def _refuse(folder: Path) -> None:
     timid_replies(folder)
 
 
+def _accent(folder: Path) -> None:
+    from basestone.data.speech.planted import accented_digits
+
+    accented_digits(folder)
+
+
+def _hum(folder: Path) -> None:
+    from basestone.data.speech.planted import humming_digits
+
+    humming_digits(folder)
+
+
 def _sharpen(run_folder: RunFolder) -> None:
     from basestone.models.sabotage import sharpen
 
@@ -285,6 +297,8 @@ PLANTS = {
     "leaked": Plant(before=_leak),
     "two-handed": Plant(before=_two_handed),
     "unfair": Plant(before=_unfair),
+    "accented": Plant(before=_accent),
+    "humming": Plant(before=_hum),
     "brittle": Plant(before=_texture),
     "overconfident": Plant(after=_sharpen),
     "masked": Plant(after=_mask),

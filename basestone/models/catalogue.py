@@ -25,7 +25,7 @@ from basestone.core.registry import (
 from basestone.core.spec import DataSpec, ImageSpec, TextSpec
 from basestone.models.detection_catalogue import faster_rcnn, rt_detr, yolo
 from basestone.models.randomness import own_randomness
-from basestone.models.speech_catalogue import speech_net, wavenet
+from basestone.models.speech_catalogue import speech_net, speech_transformers, wavenet
 from basestone.models.synthesis_catalogue import tacotron2
 from basestone.models.text_catalogue import bert, gpt, recurrent, transformers
 
@@ -182,6 +182,7 @@ MODELS: Registry[nn.Module] = Registry(
         "faster_rcnn": faster_rcnn,
         "rt_detr": rt_detr,
         "speech_net": speech_net,
+        "speech_transformers": speech_transformers,
         "wavenet": wavenet,
         "tacotron2": tacotron2,
     },

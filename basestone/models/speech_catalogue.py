@@ -5,7 +5,7 @@ Imports no torch until asked.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from annotated_types import Interval, Len
 
@@ -43,9 +43,7 @@ def speech_net(
     from basestone.models.own.log_mel import LogMel
     from basestone.models.own.speech_net import SpeechNet
 
-    speech = speech_only(spec, "speech_net")
-    if speech.head not in ("classes", "characters"):
-        raise UsageError("The model 'speech_net' hears and does not speak. Choose another model, or another objective.")
+    speech, head = _to_be_heard(spec, "speech_net")
     with own_randomness():
         front = LogMel(speech.sample_rate, mels, window_s, hop_s, floor)
         return SpeechNet(
@@ -55,10 +53,43 @@ def speech_net(
             width,
             cell,
             speech.num_classes,
-            speech.head,
+            head,
             drop_rate,
             masked_mels,
             masked_frames,
+        )
+
+
+def speech_transformers(
+    spec: DataSpec,
+    *,
+    path: str | None = None,
+    revision: str | None = None,
+    pretrained: bool = True,
+    config: dict[str, Any] | None = None,
+    normalize: bool | None = None,
+    drop_rate: OpenFraction = 0.1,
+) -> nn.Module:
+    """wav2vec 2.0, HuBERT or Whisper's encoder: a local folder, or a model of the hub (uses the network).
+
+    ``pretrained``: with its weights (safetensors), else its architecture alone; ``config``: the network's own
+    configuration with its ``model_type``, None: read from ``path``; ``normalize``: each recording at mean 0 and
+    deviation 1, None: as the weights' folder says, else yes (Whisper has a scale of its own); ``drop_rate``: before
+    the head.
+    """
+    from basestone.models.sources import speech_transformers as source
+
+    speech, head = _to_be_heard(spec, "speech_transformers")
+    with own_randomness():
+        return source.build(
+            speech,
+            head,
+            path,
+            revision=revision,
+            pretrained=pretrained,
+            config=config,
+            normalize=normalize,
+            drop_rate=drop_rate,
         )
 
 
@@ -103,6 +134,14 @@ def wavenet(
             front=LogMel(speech.sample_rate, mels, window_s, hop_s, floor) if frames else None,
             mels=mels,
         )
+
+
+def _to_be_heard(spec: DataSpec, name: str) -> tuple[SpeechSpec, Literal["classes", "characters"]]:
+    """The data and what is asked of them; UsageError unless it is a recording's class or its characters."""
+    speech = speech_only(spec, name)
+    if speech.head not in ("classes", "characters"):
+        raise UsageError(f"The model '{name}' hears and does not speak. Choose another model, or another objective.")
+    return speech, speech.head
 
 
 def speech_only(spec: DataSpec, name: str) -> SpeechSpec:

@@ -25,7 +25,7 @@ TASKS = {
 }
 MODELS_OF = {
     "text": ("bert", "gpt", "recurrent", "transformers"),
-    "speech": ("speech_net", "wavenet", "tacotron2"),
+    "speech": ("speech_net", "speech_transformers", "wavenet", "tacotron2"),
     "boxes": tuple(DETECTORS),
 }  # those of images are all others
 MOST_SAMPLES = 1_000_000  # of sound in a batch of an audit: a gigabyte of answers

@@ -113,7 +113,7 @@ def test_groups_travel_to_the_records_and_to_the_report(spoken):
         ("task=image_classification", "task: must fit the data, which are speech (it has a sample_rate)"),
         (
             "stages.pretrain.model={kind: small_cnn}",
-            "must fit the data (speech_net, wavenet, tacotron2); got 'small_cnn'",
+            "must fit the data (speech_net, speech_transformers, wavenet, tacotron2); got 'small_cnn'",
         ),
         ("stages.pretrain.augment=[{kind: flip}]", "stages.pretrain.augment.0.kind: must fit speech; got 'flip'"),
         ("stages.pretrain.objective={kind: masked_lm}", "must fit speech; got 'masked_lm'"),

@@ -42,6 +42,8 @@ def test_the_shipped_cases_name_clauses_that_exist_and_speak_both_languages():
         "overfit": "GEN-2",
         "brittle": "ROB-1",
         "unfair": "FAI-1",
+        "accented": "FAI-1",
+        "humming": "ROB-1",
         "denied-text": "FAI-2",
         "swayed-text": "FAI-3",
         "provincial-text": "ROB-2",

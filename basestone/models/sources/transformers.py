@@ -36,10 +36,10 @@ def build(
         UsageError: it is no encoder or decoder alone, or it cannot read this text (vocabulary, length).
         ArtifactError: its configuration or its weights are not there.
     """
-    found = _configuration(path, revision, config)
+    found = configuration(path, revision, config)
     causal = _is_causal(found)
     _check(spec, found, path)
-    network = _network(path, revision, found) if pretrained else _create(found)
+    network = loaded(path, revision, found) if pretrained else created(found)
     body = Transformer(network, spec.pad, causal=causal, mask="tokens")
     head = _head(spec, network, pool or ("last" if causal else "first"), drop_rate)
     std, depth = getattr(found, "initializer_range", STD), int(getattr(found, "num_hidden_layers", 1))
@@ -50,7 +50,8 @@ def build(
     return module
 
 
-def _configuration(path: str, revision: str | None, config: dict[str, Any] | None) -> Any:
+def configuration(path: str, revision: str | None, config: dict[str, Any] | None) -> Any:
+    """The network's configuration, read from ``path`` where ``config`` does not hold it; ArtifactError without one."""
     from transformers import AutoConfig
 
     if config is not None:
@@ -91,7 +92,8 @@ def _check(spec: TextSpec, config: Any, path: str) -> None:
         raise UsageError(f"data.max_length must be at most {most - offset} for '{path}'; got {spec.max_length}.")
 
 
-def _create(config: Any) -> nn.Module:
+def created(config: Any) -> nn.Module:
+    """The network of a configuration, without weights."""
     from transformers import AutoModel
 
     try:
@@ -100,7 +102,8 @@ def _create(config: Any) -> nn.Module:
         return AutoModel.from_config(config, attn_implementation="sdpa")
 
 
-def _network(path: str, revision: str | None, config: Any) -> nn.Module:
+def loaded(path: str, revision: str | None, config: Any, **further: Any) -> Any:
+    """The network at ``path`` with its weights in float32; ArtifactError unless they are there and safetensors."""
     import torch
     from transformers import AutoModel
     from transformers.utils.logging import disable_progress_bar
@@ -114,6 +117,7 @@ def _network(path: str, revision: str | None, config: Any) -> nn.Module:
         "trust_remote_code": False,
         "attn_implementation": "sdpa",
         "dtype": torch.float32,
+        **further,
     }
     try:
         try:
