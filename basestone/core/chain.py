@@ -10,6 +10,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from basestone.core.evidence import canonical_json
@@ -37,6 +38,29 @@ class Row:
 def row_hash(seq: int, at: str, kind: str, body: str, previous: str) -> str:
     """SHA-256 (hex) of a row's content and of the hash before it."""
     return hashlib.sha256(canonical_json([seq, at, kind, body, previous])).hexdigest()
+
+
+def next_row(last: Row | None, kind: str, body: Mapping[str, Any], at: str | None = None) -> Row:
+    """The row that continues ``last`` (None: the first one); ``at``: None for now."""
+    seq, previous = (1, GENESIS) if last is None else (last.seq + 1, last.hash)
+    when, text = at or now(), canonical_json(dict(body)).decode()
+    held = row_hash(seq, when, kind, text, previous)
+    return Row(seq=seq, at=when, kind=kind, body=text, previous=previous, hash=held)
+
+
+def rows_of(columns: Mapping[str, Sequence[Any]]) -> list[Row]:
+    """The rows of a table with a column for each field."""
+    names = ("seq", "at", "kind", "body", "previous", "hash")
+    fields = zip(*(columns[name] for name in names), strict=True)
+    return [
+        Row(seq=int(seq), at=at, kind=kind, body=body, previous=previous, hash=held)
+        for seq, at, kind, body, previous, held in fields
+    ]
+
+
+def now() -> str:
+    """The time in UTC, ISO 8601 with microseconds."""
+    return datetime.now(UTC).isoformat(timespec="microseconds")
 
 
 def chain_faults(rows: Iterable[Row], anchors: Sequence[Mapping[str, Any]] = ()) -> list[str]:

@@ -17,6 +17,7 @@ from basestone.lifecycle.fairness import FAIRNESS
 from basestone.lifecycle.privacy import PRIVACY
 from basestone.lifecycle.quantities import quantities_test, quantities_train, replayed_quantities
 from basestone.lifecycle.restore import corruptions
+from basestone.lifecycle.reviewed import REVIEWS
 from basestone.lifecycle.sounds import replayed_sound, sound_test, sound_train, sounds, synthesis_time
 from basestone.lifecycle.stopping import in_turn
 from basestone.lifecycle.transcripts import replayed_frames, transcripts_test
@@ -260,4 +261,5 @@ COLLECTORS: dict[str, Collector] = {
     **FAIRNESS,
     **PRIVACY,
     **EXPLANATIONS,
+    **REVIEWS,
 }

@@ -162,6 +162,18 @@ def _sway_text(folder: Path) -> None:
     swayed_topics(folder)
 
 
+def _unclean_text(folder: Path) -> None:
+    from basestone.data.text.planted import unclean_topics
+
+    unclean_topics(folder)
+
+
+def _telling_text(folder: Path) -> None:
+    from basestone.data.text.planted import telling_topics
+
+    telling_topics(folder)
+
+
 def _sharpen(run_folder: RunFolder) -> None:
     from basestone.models.sabotage import sharpen
 
@@ -223,6 +235,18 @@ def _rewritten(run_path: Path, tracker: Tracker | None) -> dict[str, Any]:
     return _drill(run_path, tracker, spoil=lambda state: rewrite_row(state / "review.db"))
 
 
+def _reviewed(run_path: Path, tracker: Tracker | None, *, mistaken: float = 0.05) -> dict[str, Any]:
+    """The same audit once more, after two people reviewed its samples: each errs on a share of them, by lot."""
+    from basestone.lifecycle.staged_reviews import stage_reviews
+
+    stage_reviews(run_path, mistaken)
+    return run(RunFolder(run_path).recipe, out=run_path, until="audit", tracker=tracker).verdicts
+
+
+def _at_odds(run_path: Path, tracker: Tracker | None) -> dict[str, Any]:
+    return _reviewed(run_path, tracker, mistaken=1.0)
+
+
 def _tamper(run_folder: RunFolder) -> None:
     from basestone.models.sabotage import flip_byte
 
@@ -231,6 +255,11 @@ def _tamper(run_folder: RunFolder) -> None:
 
 OVERSTATED = 12.0  # σ
 PLANTS = {
+    "healthy": Plant(drilled=_reviewed),
+    "at-odds": Plant(drilled=_at_odds),
+    "exposed": Plant(before=_sort_text),
+    "telling": Plant(before=_telling_text),
+    "unclean-text": Plant(before=_unclean_text),
     "memorising": Plant(before=_mislabel),
     "lying": Plant(after=_overstate),
     "healthy-text": Plant(before=_sort_text),

@@ -19,6 +19,7 @@ from basestone.measures import (
     leakage,
     non_inferiority,
     quantities,
+    reviews,
     seeds,
     selective,
     speaking,
@@ -26,7 +27,8 @@ from basestone.measures import (
 )
 from basestone.measures.explanation import axioms, dependence, faithfulness, fidelity
 from basestone.measures.fairness import swaps
-from basestone.measures.privacy import canaries, membership, verbatim
+from basestone.measures.privacy import canaries, exposure, membership, verbatim
+from basestone.measures.privacy.personal import corpus, outputs
 from basestone.measures.robustness import outliers, retention
 from basestone.measures.robustness.attacks import measured as attacks
 
@@ -67,6 +69,12 @@ MEASURES: dict[str, Callable[[Records], Measurement]] = {
     "dp_delta": canaries.dp_delta,
     "dp_canaries": canaries.dp_canaries,
     "verbatim_rate": verbatim.verbatim_rate,
+    "canary_exposure": exposure.canary_exposure,
+    "personal_outputs": outputs.personal_outputs,
+    "corpus_fitness": corpus.corpus_fitness,
+    "corpus_worst_source": corpus.corpus_worst_source,
+    "reviewers": reviews.reviewers,
+    "review_agreement": reviews.review_agreement,
     "adversarial_retention": attacks.adversarial_retention,
     "outlier_auroc": outliers.outlier_auroc,
     "attack_validity": attacks.attack_validity,

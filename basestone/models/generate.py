@@ -14,16 +14,29 @@ from torch import Tensor
 from basestone.core.errors import UsageError
 from basestone.models.own.text_model import TextModel
 
-Choose = Callable[[Tensor], int]
+Choose = Callable[[Tensor], Tensor]
 
 
 def generate(
     model: TextModel, prompt: Sequence[int], count: int, choose: Choose, *, window: int, cache: bool = True
 ) -> list[int]:
-    """``count`` tokens that follow ``prompt`` (at least one token).
+    """``count`` tokens that follow ``prompt`` (at least one token); else as ``generate_rows``."""
+    return generate_rows(model, [prompt], count, choose, window=window, cache=cache)[0]
 
-    ``choose`` takes the logits of the next token (V, float32) and returns its number; ``window``: tokens that the model
-    sees at once. Without ``cache`` everything is read anew for each token: the same tokens, more slowly.
+
+def generate_rows(
+    model: TextModel,
+    prompts: Sequence[Sequence[int]],
+    count: int,
+    choose: Choose,
+    *,
+    window: int,
+    cache: bool = True,
+) -> list[list[int]]:
+    """``count`` tokens that follow each of N equally long prompts (at least one token), written side by side.
+
+    ``choose`` takes the logits of the next tokens (N×V, float32) and returns N numbers; ``window``: tokens that the
+    model sees at once. Without ``cache`` everything is read anew for each token: the same tokens, more slowly.
 
     Raises:
         UsageError: the model has no head of tokens, or it sees what comes after.
@@ -32,25 +45,26 @@ def generate(
         raise UsageError(
             "Only a model that was trained by causal_lm can write; this one does not go from left to right."
         )
-    if not prompt:
+    written = torch.tensor(prompts, dtype=torch.int64)
+    if written.ndim != 2 or not written.numel():
         raise ValueError("a prompt needs at least one token; got none.")
-    written, read, state = list(prompt), list[int](), None
-    unread = written[-window:] if model.has_window else written
+    length, read, state = written.shape[1], 0, None
+    unread = min(length, window) if model.has_window else length
     model.eval()
     with torch.inference_mode():
         for _ in range(count):
-            if len(read) + len(unread) > window and model.has_window:
-                state, read, unread = None, [], written[-(window // 2) :]
+            if read + unread > window and model.has_window:
+                state, read, unread = None, 0, window // 2
             read += unread
-            logits, state = model.advance(torch.tensor([unread if cache else read]), state if cache else None)
-            unread = [choose(logits[0, -1].float())]
-            written += unread
-    return written[len(prompt) :]
+            logits, state = model.advance(written[:, -(unread if cache else read) :], state if cache else None)
+            written = torch.cat([written, choose(logits[:, -1].float())[:, None]], 1)
+            unread = 1
+    return written[:, length:].tolist()
 
 
-def greedy(logits: Tensor) -> int:
-    """The likeliest token."""
-    return int(logits.argmax())
+def greedy(logits: Tensor) -> Tensor:
+    """The likeliest token of …×V logits."""
+    return logits.argmax(-1)
 
 
 def sampler(*, temperature: float = 1.0, top_k: int | None = None, top_p: float = 1.0, seed: int = 0) -> Choose:
@@ -65,13 +79,13 @@ def sampler(*, temperature: float = 1.0, top_k: int | None = None, top_p: float 
         )
     generator = torch.Generator().manual_seed(seed)
 
-    def choose(logits: Tensor) -> int:
+    def choose(logits: Tensor) -> Tensor:
         ordered, tokens = (logits / temperature).sort(descending=True)
-        probs = ordered.softmax(0)
-        kept = probs.cumsum(0) - probs < top_p  # what lies before this token does not suffice yet
+        probs = ordered.softmax(-1)
+        kept = probs.cumsum(-1) - probs < top_p  # what lies before this token does not suffice yet
         if top_k is not None:
-            kept &= torch.arange(len(kept)) < top_k
+            kept &= torch.arange(kept.shape[-1]) < top_k
         place = torch.multinomial(probs * kept, 1, generator=generator)
-        return int(tokens[place])
+        return tokens.gather(-1, place)[..., 0]
 
     return choose

@@ -21,6 +21,7 @@ from basestone.reporting.extraction import extractions
 from basestone.reporting.facts import all_facts, dataset_facts, split_table
 from basestone.reporting.figures import figures
 from basestone.reporting.numbers import DASH, count, quantity
+from basestone.reporting.personal import screened
 from basestone.reporting.scenes import MARKS as SCENE_MARKS
 from basestone.reporting.scenes import shown_scenes
 from basestone.reporting.sound_charts import Take, playable, takes_of
@@ -63,6 +64,7 @@ def render(view: ReportView) -> str:
         scene_marks=SCENE_MARKS,
         utterances=shown_utterances(view),
         generated={} if view.sensitive else view.facts.get("generated", {}),
+        personal=screened(view),
         dataset=dataset_facts(view),
         splits=split_table(view),
         facts=list(all_facts(view)),

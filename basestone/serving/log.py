@@ -10,15 +10,13 @@ canonical JSON. Nothing is ever deleted here; triggers refuse it.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from basestone.core.chain import GENESIS, Row, row_hash
+from basestone.core.chain import GENESIS, Row, next_row
 from basestone.core.errors import ArtifactError
-from basestone.core.evidence import canonical_json
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS log (
@@ -75,20 +73,17 @@ class Log:
 
     def add(self, kind: str, body: Mapping[str, Any]) -> Row:
         """Writes one row; within ``transaction`` only."""
-        last = self.db.execute("SELECT seq, hash FROM log ORDER BY seq DESC LIMIT 1").fetchone() or (0, GENESIS)
-        seq, previous = last[0] + 1, last[1]
-        at, text = now(), canonical_json(dict(body)).decode()
-        made = Row(
-            seq=seq, at=at, kind=kind, body=text, previous=previous, hash=row_hash(seq, at, kind, text, previous)
-        )
-        self.db.execute("INSERT INTO log VALUES (?, ?, ?, ?, ?, ?)", (seq, at, kind, text, previous, made.hash))
+        last = self.db.execute("SELECT * FROM log ORDER BY seq DESC LIMIT 1").fetchone()
+        made = next_row(None if last is None else _row(last), kind, body)
+        values = (made.seq, made.at, made.kind, made.body, made.previous, made.hash)
+        self.db.execute("INSERT INTO log VALUES (?, ?, ?, ?, ?, ?)", values)
         return made
 
     def rows(self, kind: str | None = None, *, after: int = 0) -> Iterator[Row]:
         """The rows in order, of one kind where it is given."""
         where, values = ("AND kind = ?", [kind]) if kind else ("", [])
         for row in self.db.execute(f"SELECT * FROM log WHERE seq > ? {where} ORDER BY seq", [after, *values]):
-            yield Row(seq=row[0], at=row[1], kind=row[2], body=row[3], previous=row[4], hash=row[5])
+            yield _row(row)
 
     @property
     def version(self) -> int:
@@ -102,6 +97,6 @@ class Log:
         return {"seq": found[0], "hash": found[1]}
 
 
-def now() -> str:
-    """The time in UTC, ISO 8601 with microseconds."""
-    return datetime.now(UTC).isoformat(timespec="microseconds")
+def _row(stored: Sequence[Any]) -> Row:
+    seq, at, kind, body, previous, held = stored
+    return Row(seq=seq, at=at, kind=kind, body=body, previous=previous, hash=held)

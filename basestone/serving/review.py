@@ -17,7 +17,7 @@ from typing import Any
 
 from basestone.core.chain import chain_faults
 from basestone.core.errors import UsageError, did_you_mean
-from basestone.serving.agreement import krippendorff_alpha
+from basestone.core.agreement import krippendorff_alpha
 from basestone.serving.log import Log
 
 REVIEWERS = 2

@@ -16,7 +16,7 @@ from typing import Any
 from basestone.core.artifact import write_json
 from basestone.core.errors import MissingExtra, UsageError
 from basestone.serving.access import Access
-from basestone.serving.log import now
+from basestone.core.chain import now
 from basestone.serving.offer import Offer
 from basestone.serving.service import Service
 

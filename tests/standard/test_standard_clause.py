@@ -13,6 +13,7 @@ from basestone.standard.clause import SHIPPED, clause_by_id
 BUILT = [
     "CST-1",
     "CST-2",
+    "DAT-1",
     "FAI-1",
     "FAI-2",
     "FAI-3",
@@ -24,6 +25,7 @@ BUILT = [
     "GEN-6",
     "HUM-1",
     "HUM-2",
+    "HUM-3",
     "HUM-4",
     "INT-1",
     "INT-2",
@@ -36,6 +38,7 @@ BUILT = [
     "PRV-1",
     "PRV-2",
     "PRV-3",
+    "PRV-4",
     "ROB-1",
     "ROB-3",
     "ROB-4",
@@ -143,6 +146,12 @@ def test_thresholds_are_those_of_the_standard():
         ("PRV-2", "delta"): ("dp_delta", "at_most", 1),
         ("PRV-2", "canaries"): ("dp_canaries", "at_most", 1),
         ("PRV-3", "recited"): ("verbatim_rate", "at_most", 0.001),
+        ("PRV-3", "exposed"): ("canary_exposure", "at_most", 0.05),
+        ("PRV-4", "outputs"): ("personal_outputs", "at_most", 0.001),
+        ("DAT-1", "fit"): ("corpus_fitness", "at_least", 0.96),
+        ("DAT-1", "source"): ("corpus_worst_source", "at_most", 0.05),
+        ("HUM-3", "reviewers"): ("reviewers", "at_least", 2),
+        ("HUM-3", "agreement"): ("review_agreement", "at_least", 0.667),
         ("LAT-1", "real_time_factor"): ("real_time_factor", "at_most", 1.0),
         ("LAT-1", "p99"): ("latency_p99", "at_most", 0.1),
         ("LAT-2", "p99"): ("load_p99", "at_most", 0.1),
@@ -166,7 +175,7 @@ def test_thresholds_are_those_of_the_standard():
     }
 
 
-def test_only_the_gain_over_guessing_is_strict_and_only_the_duty_to_record_is_normative():
+def test_only_the_gain_over_guessing_is_strict_and_only_duties_to_record_and_to_sample_are_normative():
     criteria = {(c.id, k.name): k for c in load_clauses() for k in c.criteria}
     assert [key for key, criterion in criteria.items() if criterion.strict] == [
         ("GEN-1", "over_baseline"),
@@ -178,7 +187,9 @@ def test_only_the_gain_over_guessing_is_strict_and_only_the_duty_to_record_is_no
         ("PRV-2", "delta"),
     ]
     assert [key for key, criterion in criteria.items() if criterion.basis.kind == "normative"] == [
-        ("CST-1", "complete")
+        ("CST-1", "complete"),
+        ("DAT-1", "fit"),
+        ("DAT-1", "source"),
     ]
     declared = {key[0] for key, criterion in criteria.items() if criterion.basis.kind == "declared"}
     assert declared == {"GEN-1", "CST-2", "LAT-1", "LAT-2"}
