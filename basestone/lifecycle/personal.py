@@ -1,4 +1,4 @@
-"""The collectors of what is personal: the detector's own trial, what a model writes, and a sample of its training text."""
+"""The collectors of what is personal: the detector's own trial, what a model writes, a sample of its training text."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from basestone.core.contracts import View
 from basestone.core.errors import UsageError, did_you_mean
 from basestone.core.evidence import NotAsked, RecordsMissing
-from basestone.core.seed import derive
+from basestone.core.seed import derive, numpy_generator
 from basestone.lifecycle.collect import Session
 
 if TYPE_CHECKING:
@@ -32,26 +32,29 @@ def detector(session: Session) -> Mapping[str, Any]:
 def outputs(session: Session) -> Mapping[str, Any]:
     """Personal data in what a language model writes after places in the test text."""
     from basestone.measures.privacy.personal.outputs import PROMPT, collect_outputs
+    from basestone.models.generate import sampler
 
     if (count := session.section.privacy.outputs) is None:
         raise NotAsked("the recipe does not ask for texts by the model. Write audit.privacy: {outputs: 4000}")
-    stream = session.split("test")
+    stream, seed = session.split("test"), session.corridor.recipe.seed
+    if stream.num_tokens < PROMPT:
+        raise RecordsMissing(f"the test text must hold at least {PROMPT} tokens")
+    choose = sampler(seed=derive(seed, "outputs"))
     return collect_outputs(
-        lambda starts: _written(session, stream, starts),
-        session.positions(max(0, stream.num_tokens - PROMPT), count, "outputs"),
+        lambda starts: _written(session, stream, starts, choose),
+        numpy_generator(seed, "outputs").integers(stream.num_tokens - PROMPT + 1, size=count),
         lambda: _documents(session),
         sensitive=_sensitive(session),
         progress=session.progress("texts by the model"),
     )
 
 
-def _written(session: Session, stream: Any, starts: NDArray[np.int64]) -> Sequence[tuple[str, str]]:
-    """What was given and what the model wrote after each of ``starts``, drawn at temperature 1."""
+def _written(session: Session, stream: Any, starts: NDArray[np.int64], choose: Any) -> Sequence[tuple[str, str]]:
+    """What was given and what the model wrote after each of ``starts``."""
     from basestone.measures.privacy.personal.outputs import PROMPT, WRITTEN
-    from basestone.models.generate import generate_rows, sampler
+    from basestone.models.generate import generate_rows
 
     prompts = [stream.read(int(start), PROMPT).tolist() for start in starts]
-    choose = sampler(seed=derive(session.corridor.recipe.seed, "outputs", int(starts[0])))
     model: Any = session.subject.model
     rows = generate_rows(model, prompts, WRITTEN, choose, window=stream.spec.max_length)
     given = [stream.decode(prompt) for prompt in prompts]

@@ -1,8 +1,8 @@
 """Reviews of an audit's samples: a sheet for people, their signed answers, and the records that HUM-3 is judged by.
 
-Reviews lie beside the stages, in ``RUN/reviews/AUDIT.jsonl``, because they come after the audit. Each answer names the SHA-256
-of the predictions that it is about. A finished audit is taken up again when its reviews have grown; nothing else of it
-is done anew.
+Reviews lie beside the stages, in ``RUN/reviews/AUDIT.jsonl``, because they come after the audit. Each answer names
+the SHA-256 of the predictions that it is about. A finished audit is taken up again when its reviews have grown;
+nothing else of it is done anew.
 """
 
 from __future__ import annotations
@@ -37,9 +37,9 @@ COLUMNS = ("index", "sample", "answer", "note")
 
 
 def sheet(run_path: Path, out: Path, samples: int = 100, audit: str | None = None) -> dict[str, Any]:
-    """Writes a sheet of ``samples`` test samples to be answered, drawn by the run's seed; the model's answers are not on it.
+    """Writes a sheet of ``samples`` test samples for a person to answer, drawn by the run's seed.
 
-    A CSV with an empty column ``answer``; images and sounds lie beside it in a folder of its name.
+    A CSV with an empty column ``answer``, and not the model's; images and sounds lie beside it in a folder of its name.
     """
     run = RunFolder(run_path)
     stage = audit or run.stage_of_kind("audit")
@@ -83,7 +83,11 @@ def sign(run_path: Path, filled: Path, by: str, key: Path | None = None, audit: 
     private = load_private(key) if key else signing_key(keys_folder())
     subject = {f"stages/{stage}/samples/{TABLE}.parquet": evidence}
     add_rows(path, rows, [*added, signature_row(added[-1], by, subject, private)])
-    return {"reviews": str(path), "answers": len(added), "reviewers": len({row.content["reviewer"] for row in rows}) + 1}
+    return {
+        "reviews": str(path),
+        "answers": len(added),
+        "reviewers": len({row.content["reviewer"] for row in rows}) + 1,
+    }
 
 
 def reviews_path(run: RunFolder, audit: str) -> Path:
@@ -139,12 +143,12 @@ def take_up(run: RunFolder, stage: str) -> None:
     judged = facts.get("not_asked", {}).get("reviews") or "review_sheet" in facts or "reviews" in facts["failures"]
     if not judged or facts.get("review_sheet", {}).get("file") == file_digest(path):
         return
+    (folder / MANIFEST).unlink()
     for name in RECORDS:
         (folder / "samples" / f"{name}.parquet").unlink(missing_ok=True)
         for held in (facts, facts["failures"], facts.get("not_asked", {})):
             held.pop(name, None)
     write_json(folder / "facts.json", facts)
-    (folder / MANIFEST).unlink()
 
 
 REVIEWS: dict[str, Collector] = {

@@ -52,8 +52,8 @@ def review_agreement(records: Records) -> Measurement:
     counts = coincidences(answers.values())
     if counts.shape[1] < 3:
         raise RecordsMissing(
-            "agreement needs samples that two signed reviewers answered, and two different answers among all; there are "
-            f"{len(counts)} such samples with {counts.shape[1] - 1} answer(s)"
+            "agreement needs samples that two signed reviewers answered, and two different answers among all; there "
+            f"are {len(counts)} such samples with {counts.shape[1] - 1} answer(s)"
         )
     value = float(alpha_of(counts.sum(0)))
     return Measurement(

@@ -45,7 +45,7 @@ def _checked(reviewer: str, mine: Sequence[Row]) -> dict[str, Any]:
 
 
 def _signer(reviewer: str, row: Row) -> str:
-    """The key by which a signature row's envelope is signed; ArtifactError when it closes anything but the row before."""
+    """The key that signed a signature row's envelope; ArtifactError when it closes anything but the row before."""
     content = open_envelope(row.content["envelope"])
     predicate = content["predicate"]
     closes = {"seq": row.seq - 1, "hash": row.previous}

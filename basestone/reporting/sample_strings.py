@@ -79,10 +79,11 @@ SAMPLES: dict[str, tuple[str, str]] = {  # key: (English, Chinese), as in ``stri
     "prediction": ("prediction", "预测"),
     "personal": ("Personal data that were found", "查得的个人信息"),
     "detector_told": (
-        "The detector, on {planted} planted sentences: it finds {recall} ({precision} of its finds are right; of sentences "
-        "that only resemble such data it flags {false_alarms}). Reckoned with is the kind that it finds worst: {worst}, "
-        "at least {least}.",
-        "检测器在 {planted} 个植入句上的表现：检出 {recall}（检出结果中 {precision} 正确；对仅形似个人信息的句子误报 {false_alarms}）。"
+        "The detector, on {planted} planted sentences: it finds {recall} ({precision} of its finds are right; of "
+        "sentences that only resemble such data it flags {false_alarms}). Reckoned with is the kind that it finds "
+        "worst: {worst}, at least {least}.",
+        "检测器在 {planted} 个植入句上的表现：检出 {recall}"
+        "（检出结果中 {precision} 正确；对仅形似个人信息的句子误报 {false_alarms}）。"
         "计算以检出率最低的种类为准：{worst}，不低于 {least}。",
     ),
     "corpus_searched": (

@@ -1,4 +1,4 @@
-"""Personal data and canaries through the corridor: what is found, what is judged, and that no item is ever written down."""
+"""Personal data and canaries through the corridor: what is found, what is judged, and that no item is written down."""
 
 from __future__ import annotations
 
@@ -115,7 +115,10 @@ def test_a_source_that_is_no_column_is_a_failed_measurement_with_its_reason(reci
     changes = ["stages.audit.privacy.corpus.source=sites", "stages.pretrain.fit.max_steps=5"]
     made = run(recipe, overrides=changes, out=tmp_path / "run", until="audit")
     row = clause(made, "DAT-1")
-    assert row["verdict"] == "error" and "must be a column of data.groups; got 'sites'. Did you mean 'site'?" in row["reason"]
+    assert (
+        row["verdict"] == "error"
+        and "must be a column of data.groups; got 'sites'. Did you mean 'site'?" in row["reason"]
+    )
 
 
 def test_a_margin_wider_than_the_standard_allows_is_refused(recipe):

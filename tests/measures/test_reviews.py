@@ -13,7 +13,9 @@ from basestone.measures import measure
 from basestone.measures.reviews import _interval
 
 EVIDENCE = "a" * 64
-SIGNED = [{"reviewer": name, "key_id": key, "verified": True, "reason": ""} for name, key in (("ada", "1"), ("ben", "2"))]
+SIGNED = [
+    {"reviewer": name, "key_id": key, "verified": True, "reason": ""} for name, key in (("ada", "1"), ("ben", "2"))
+]
 
 
 def reviewed(make_records, answers, signatures=SIGNED, order=None, evidence=EVIDENCE, spoil=None):
@@ -59,7 +61,7 @@ def test_reviewers_who_answer_by_lot_do_not_agree(make_records):
 
 
 def test_the_bounds_of_agreement_cover():
-    """Two people, three answers, each mistaken with probability e; the truth from a million samples, 500 draws of 60."""
+    """Two people, three answers, each mistaken with probability e; the truth from 200,000 samples, 300 draws of 60."""
     rng = np.random.default_rng(1)
 
     def drawn(n, e):
@@ -69,13 +71,17 @@ def test_the_bounds_of_agreement_cover():
     def counted(pairs):
         return coincidences({"ada": str(a), "ben": str(b)} for a, b in pairs.tolist())
 
-    for e in (0.02, 0.15, 0.4):
+    for e in (0.03, 0.3):
         many = drawn(200_000, e)
         same = (many[:, 0] == many[:, 1]).mean()
         truth = 1 - (1 - same) / (1 - ((np.bincount(many.ravel()) / many.size) ** 2).sum())
-        bounds = [_interval(float(alpha_of(counts.sum(0))), counts) for counts in (counted(drawn(60, e)) for _ in range(500))]
-        assert np.mean([bound.lower <= truth for bound in bounds]) >= 0.93  # ± 2 % from 500 draws
-        assert np.mean([bound.upper >= truth for bound in bounds]) >= 0.93
+        bounds = [
+            _interval(float(alpha_of(counts.sum(0))), counts) for counts in (counted(drawn(60, e)) for _ in range(300))
+        ]
+        assert (
+            np.mean([bound.lower <= truth for bound in bounds]) >= 0.92
+        )  # a true 95 % falls below it in one of a hundred
+        assert np.mean([bound.upper >= truth for bound in bounds]) >= 0.92
 
 
 def test_nobody_picks_the_samples(make_records):

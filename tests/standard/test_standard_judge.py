@@ -69,7 +69,7 @@ def test_a_good_model_meets_the_standard():
     assert verdicts.pop("GEN-6") == "not_applicable"  # nobody compressed it
     assert verdicts.pop("GEN-3") == "not_applicable"  # it was trained with one seed
     assert verdicts.pop("PRV-2") == "not_applicable"  # it claims no privacy
-    assert verdicts.pop("PRV-3") == "not_applicable"  # it writes no text
+    assert {verdicts.pop(name) for name in ("PRV-3", "PRV-4", "DAT-1")} == {"not_applicable"}  # of texts
     assert verdicts.pop("FAI-1") == "not_applicable"  # its data name no groups
     assert verdicts.pop("FAI-2") == verdicts.pop("FAI-3") == "not_applicable"  # nothing is allotted, nothing is read
     for served in ("HUM-2", "HUM-4", "INT-6", "LAT-2"):

@@ -1,7 +1,7 @@
-"""Canaries: made-up secrets in the text that a language model is trained on, each at a random place among its documents.
+"""Canaries: made-up secrets in the text that a language model is trained on, at random places among its documents.
 
-A canary says ``The code of KQZUVD is 4 8 2 0 5 1 3 9 7.``; owner and code are drawn from the run's seed, so that it need
-not be kept anywhere. Every canary has an owner of its own, and its rivals are other codes of the same owner: the
+A canary says ``The code of KQZUVD is 4 8 2 0 5 1 3 9 7.``; owner and code are drawn from the run's seed, so that it
+need not be kept anywhere. Every canary has an owner of its own, and its rivals are other codes of the same owner: the
 randomness of one code is all that tells a canary from its rivals (Carlini et al. 2019, arXiv:1802.08232, section 4).
 """
 
@@ -51,7 +51,7 @@ class Secrets:
 
 
 class Planted:
-    """The tokens of all documents with those of the canaries behind them, and the split's documents with canaries among."""
+    """The tokens of all documents and, behind them, of the canaries; and the split's documents with canaries among."""
 
     def __init__(self, flat: NDArray[Any], ends: Positions, where: Positions, secrets: Secrets, tokenizer: Tokenizer):
         """``flat``, ``ends``, ``where``: as ``Blocks`` takes them, without canaries."""

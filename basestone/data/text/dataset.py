@@ -23,8 +23,8 @@ from basestone.data.duplicates import copies_of_test
 from basestone.data.readers.contract import SPLITS
 from basestone.data.split import all_classes_in_train, divide, limited
 from basestone.data.tables import duplicates_table, groups_of, samples_table
-from basestone.data.text.canaries import Planted, Secrets
 from basestone.data.text.cache import Texts, Tokens, cut, open_texts, open_tokens, read_texts
+from basestone.data.text.canaries import Planted, Secrets
 from basestone.data.text.near import BAR, find_text_copies, without_text_copies
 from basestone.data.text.options import TextData
 from basestone.data.text.sources import TEXT_SOURCES

@@ -65,7 +65,11 @@ def _unclean(draws: np.random.Generator, label: str) -> Row:
 def _personal(draws: np.random.Generator) -> str:
     """Made up: the domain is reserved for examples (RFC 2606), and no such numbers are given out in North America."""
     name = str(draws.choice(WORDS["food"].split("|")))
-    return f"{name}{draws.integers(10, 100)}@example.com" if draws.random() < 0.5 else f"202-555-01{draws.integers(10, 100)}"
+    return (
+        f"{name}{draws.integers(10, 100)}@example.com"
+        if draws.random() < 0.5
+        else f"202-555-01{draws.integers(10, 100)}"
+    )
 
 
 def _write(folder: Path, *, leaked: int, told: Callable[[np.random.Generator, str], Row] | None = None) -> None:

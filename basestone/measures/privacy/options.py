@@ -14,7 +14,7 @@ class CorpusOptions(Strict):
 
     margin: Annotated[float, Field(gt=0, le=0.01)] = Field(
         default=0.005,
-        description="Half-width of the interval at the share that decides; 0.005 takes 4,156 passages, never fewer than 4,000.",
+        description="Half-width of the interval at the share that decides; 0.005 takes 4,156 passages; fewest: 4,000.",
     )
     source: str | None = Field(
         default=None, description="The column of data.groups that names each document's source; None: all are of one."
@@ -36,7 +36,7 @@ class PrivacyOptions(Strict):
     )
     outputs: PositiveInt | None = Field(
         default=None,
-        description="PRV-4: texts of 64 tokens that the model writes, to be searched for personal data; 4,000 can pass.",
+        description="PRV-4: texts of 64 tokens that the model writes, searched for personal data; 4,000 can pass.",
     )
     corpus: CorpusOptions | None = Field(
         default=None, description="DAT-1: search a sample of the training text for personal data and damage."

@@ -69,7 +69,9 @@ def test_a_planted_memory_is_found_and_an_ignorant_model_is_left_alone(make_reco
     assert told.detail["exposed"] >= 28 and told.interval.lower > 0.05
     blank = collect_exposure(Subject(model=Bigram(torch.rand(VOCABULARY, VOCABULARY))), spell, 60, PAD, longest=10)
     told = measure("canary_exposure", make_records(exposure=blank))
-    assert told.detail["exposed"] <= 4 and told.detail["median_bits"]["lower"] <= 1 <= told.detail["median_bits"]["upper"]
+    assert (
+        told.detail["exposed"] <= 4 and told.detail["median_bits"]["lower"] <= 1 <= told.detail["median_bits"]["upper"]
+    )
 
 
 @pytest.mark.parametrize(("n", "passes"), [(58, False), (59, True)])

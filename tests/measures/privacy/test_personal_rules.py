@@ -8,7 +8,7 @@ import pytest
 
 from basestone.measures.privacy.personal import rules, trial
 from basestone.measures.privacy.personal.checksums import luhn, mod_97, resident_check, resident_id
-from basestone.measures.privacy.personal.rules import KINDS, find_personal, masked
+from basestone.measures.privacy.personal.rules import KINDS, find_personal, masked, without_personal
 
 
 def kinds(text):
@@ -74,8 +74,10 @@ def test_what_only_resembles_it_is_left_alone(text):
 
 
 def test_finds_do_not_overlap_and_keep_their_places():
-    text = "a@example.com, 13812345678 and 8.8.8.8"
-    assert [text[item.start : item.end] for item in find_personal(text)] == ["a@example.com", "13812345678", "8.8.8.8"]
+    text = "a@example.com, 13812345678 and 93.184.216.34"
+    found = [text[item.start : item.end] for item in find_personal(text)]
+    assert found == ["a@example.com", "13812345678", "93.184.216.34"]
+    assert without_personal(text) == "⟨email⟩, ⟨phone⟩ and ⟨ip_address⟩"
 
 
 def test_an_excerpt_shows_no_item_no_digit_and_no_name():

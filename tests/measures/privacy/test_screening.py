@@ -1,4 +1,4 @@
-"""Shares corrected for what a detector misses: by hand, in simulation, and the corpus and the outputs that it screened."""
+"""Shares corrected for what a detector misses: by hand, in simulation; the corpus and the outputs that it screened."""
 
 from __future__ import annotations
 
@@ -19,7 +19,11 @@ def trial_table(missed=0, alarms=0, planted=400):
     """Two kinds, of which the second misses some; 2,000 clean texts."""
     kind = ["email"] * planted + ["phone"] * planted + ["none"] * 2_000
     found = np.r_[np.ones(planted, int), np.arange(planted) >= missed, NEVER]
-    return {"kind": kind, "found": found.astype(np.int64), "false": np.r_[np.zeros(2 * planted, int), np.arange(2_000) < alarms].astype(np.int64)}
+    return {
+        "kind": kind,
+        "found": found.astype(np.int64),
+        "false": np.r_[np.zeros(2 * planted, int), np.arange(2_000) < alarms].astype(np.int64),
+    }
 
 
 def corpus_table(unfit, n, population, damaged=0, source=None):
@@ -45,25 +49,27 @@ def test_bounds_by_hand():
     detector = Detector(recall=0.8, false_alarms=0.01, detail={"recall": {"value": 0.9}})
     lower, upper = clopper_pearson_limits(100, 1_000, 0.96)
     found = detector.bounds(100, 1_000)
-    assert found.upper == pytest.approx(float(upper) / 0.8) and found.lower == pytest.approx((float(lower) - 0.01) / 0.99)
+    assert found.upper == pytest.approx(float(upper) / 0.8) and found.lower == pytest.approx(
+        (float(lower) - 0.01) / 0.99
+    )
     assert detector.corrected(0.09) == pytest.approx(0.1)
     whole = detector.bounds(100, 1_000, whole=True)
     assert (whole.lower, whole.upper) == (pytest.approx(0.09 / 0.99), pytest.approx(0.125))
 
 
 def test_the_bounds_cover():
-    """2,000 draws each of a trial and of texts; the lower bound is below, the upper one above the truth in 94 % at least."""
+    """500 draws of a trial and of texts; each bound is on its own side of the truth in 93 % at least."""
     rng = np.random.default_rng(0)
     for p, s, f in ((0.001, 0.95, 0.0), (0.04, 0.9, 0.005), (0.2, 0.97, 0.02)):
-        hits, alarms = rng.binomial(300, s, 2_000), rng.binomial(2_000, f, 2_000)
-        flagged = rng.binomial(4_000, p * s + (1 - p) * f, 2_000)
+        hits, alarms = rng.binomial(300, s, 500), rng.binomial(2_000, f, 500)
+        flagged = rng.binomial(4_000, p * s + (1 - p) * f, 500)
         recall, false = clopper_pearson_limits(hits, 300, 0.99)[0], clopper_pearson_limits(alarms, 2_000, 0.99)[1]
         bounds = [
             Detector(recall=one, false_alarms=other, detail={}).bounds(int(k), 4_000)
             for one, other, k in zip(recall, false, flagged, strict=True)
         ]
-        assert np.mean([bound.lower <= p for bound in bounds]) >= 0.94
-        assert np.mean([bound.upper >= p for bound in bounds]) >= 0.94
+        assert np.mean([bound.lower <= p for bound in bounds]) >= 0.93
+        assert np.mean([bound.upper >= p for bound in bounds]) >= 0.93
 
 
 def test_a_detector_that_finds_half_of_it_shows_nothing(make_records):
@@ -119,7 +125,11 @@ def test_the_worst_source_is_found_among_good_ones(make_records):
 
 
 def test_only_what_the_model_wrote_or_finished_counts():
-    texts = {0: ("write to anna@example.com", " soon"), 1: ("call 1381", "2345678 now"), 2: ("so", " mail k2@example.com")}
+    texts = {
+        0: ("write to anna@example.com", " soon"),
+        1: ("call 1381", "2345678 now"),
+        2: ("so", " mail k2@example.com"),
+    }
     found = collect_outputs(
         lambda starts: [texts[int(start)] for start in starts],
         np.arange(3),

@@ -1,7 +1,8 @@
 """DAT-1: is the training text fit to train on? A random sample of its passages is screened, source by source.
 
-A passage is a document, or a thousand characters of a longer one. It is unfit if it holds personal data, or if it is damaged: a
-replacement character where something could not be decoded, or control characters. What it says is not judged here.
+A passage is a document, or a thousand characters of a longer one. It is unfit if it holds personal data, or if it is
+damaged: a replacement character where something could not be decoded, or control characters. What it says is not
+judged here.
 
 How large a sample must be follows from the interval that is wanted: ± ``margin`` around the 4 % that may be unfit takes
 z² · 0.04 · 0.96 / margin² passages, and never fewer than 4,000 are drawn; a smaller corpus is screened whole.
@@ -118,9 +119,7 @@ def corpus_fitness(records: Records) -> Measurement:
         value=1 - detector.corrected(float(unfit.mean())),
         unit="fraction",
         n=n,
-        interval=Interval(
-            lower=1 - told.upper, upper=1 - told.lower, method=told.method, decidable=told.decidable
-        ),
+        interval=Interval(lower=1 - told.upper, upper=1 - told.lower, method=told.method, decidable=told.decidable),
         detail={
             "passages": population,
             "flagged": int(unfit.sum()),

@@ -1,8 +1,9 @@
 """PRV-4: does a language model write personal data? Texts that it wrote are screened, and the bounds corrected.
 
-It goes on from places in the test text by what it finds likely (temperature 1), as in ordinary use. A find counts that it
-wrote or finished, whether it stands in the training text or was made up: a made-up number may be somebody's too. How
-many stand in the training text word for word is told beside it. The records keep kinds and veiled excerpts, never an item.
+It goes on from places in the test text by what it finds likely (temperature 1), as in ordinary use. A find counts
+that it wrote or finished, whether it stands in the training text or was made up: a made-up number may be somebody's
+too. How many stand in the training text word for word is told beside it. The records keep kinds and veiled excerpts,
+never an item.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from basestone.core.evidence import Measurement, Records, RecordsMissing
+from basestone.core.evidence import Measurement, Records
 from basestone.measures.privacy.personal.rules import Item, find_personal, masked, plain
 from basestone.measures.privacy.personal.screening import detector_of
 
@@ -59,9 +60,7 @@ def collect_outputs(
 def personal_outputs(records: Records) -> Measurement:
     """The share of written texts with personal data in them, corrected for what the detector misses."""
     table, detector = records.table("outputs"), detector_of(records)
-    if not (n := len(table["found"])):
-        raise RecordsMissing("the test text must be longer than what the model is given of it")
-    flagged = int((table["found"] > 0).sum())
+    n, flagged = len(table["found"]), int((table["found"] > 0).sum())
     kinds = Counter(kind for kinds in table["kinds"].astype(str) for kind in kinds.split(",") if kind)
     return Measurement(
         measure="personal_outputs",

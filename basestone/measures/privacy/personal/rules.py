@@ -1,9 +1,10 @@
-"""Find personal data that have a form of their own, in English and Chinese texts. One rule a kind: a pattern and a check.
+"""Find personal data that have a form of their own, in English and Chinese texts. A rule is a pattern and a check.
 
 Kinds: e-mail address (RFC 5321, as people write it), telephone number (China, North America, any with a country
 code), Chinese resident identity number (GB 11643), payment card (ISO/IEC 7812), IBAN (ISO 13616), public IP address,
-social security number of the United States, Chinese number plate (GA 36). A rule prefers to miss what only might be one: a
-number must have its check digit, its prefix or its usual grouping. Full-width characters count as the plain ones.
+social security number of the United States, Chinese number plate (GA 36). A rule prefers to miss what only might be
+one: a number must have its check digit, its prefix or its usual grouping. Full-width characters count as the plain
+ones.
 
 No rule knows names, postal addresses or health: they need a reader of language, and none is shipped here.
 """
@@ -23,6 +24,7 @@ CARDS = re.compile(  # issuers' prefixes and the lengths of their numbers
     r"4\d{12}(?:\d{3}){0,2}|5[1-5]\d{14}|2(?:2[2-9]|[3-6]\d|7[01])\d{13}|3[47]\d{13}|6(?:011|5\d\d)\d{12}|35\d{14}"
     r"|62\d{14,17}"
 )
+SHORTEST_ADDRESS = 10  # characters: 1.2.3.4 is a version or a section
 PROVINCES = "京津沪渝冀豫云辽黑湘皖鲁新苏浙赣鄂桂甘晋蒙陕吉闽贵粤青藏川宁琼"
 
 
@@ -60,6 +62,8 @@ def _iban(found: str) -> bool:
 
 
 def _public_address(found: str) -> bool:
+    if found.count(".") == 3 and len(found) < SHORTEST_ADDRESS:
+        return False
     try:
         return ip_address(found).is_global
     except ValueError:
@@ -75,7 +79,8 @@ RULES = (  # where two finds overlap, that of the earlier rule stands
         kind="email",
         pattern=re.compile(
             r"(?<![\w.+-])[A-Za-z0-9][A-Za-z0-9._%+-]{0,63}(?:@| ?[\[(]at[\])] ?)"
-            r"(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?(?:\.| ?[\[(]dot[\])] ?)){1,4}[A-Za-z]{2,24}(?![A-Za-z0-9])",
+            r"(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?(?:\.| ?[\[(]dot[\])] ?)){1,4}"
+            r"[A-Za-z]{2,24}(?![A-Za-z0-9])",
             re.ASCII,
         ),
     ),
@@ -91,7 +96,7 @@ RULES = (  # where two finds overlap, that of the earlier rule stands
     ),
     Rule(
         kind="card",
-        pattern=re.compile(r"(?<![\d.])\d(?:[ -]?\d){12,18}(?![\d.]\d|\d)", re.ASCII),
+        pattern=re.compile(r"(?<![\d.])\d(?:[ -]?\d){12,18}(?!\.?\d)", re.ASCII),
         check=_card,
     ),
     Rule(
@@ -103,7 +108,10 @@ RULES = (  # where two finds overlap, that of the earlier rule stands
         kind="phone",
         pattern=re.compile(rf"(?<![\d.\-])(?:\(?86\)?{GAP})?1[3-9]\d{GAP}\d{{4}}{GAP}\d{{4}}(?![\d\-]|\.\d)", re.ASCII),
     ),
-    Rule(kind="phone", pattern=re.compile(r"(?<![\d.\-])\(?0\d{2,3}[) \-]{1,2}[2-9]\d{2,3}[ -]?\d{4}(?![\d\-]|\.\d)", re.ASCII)),
+    Rule(
+        kind="phone",
+        pattern=re.compile(r"(?<![\d.\-])\(?0\d{2,3}[) \-]{1,2}[2-9]\d{2,3}[ -]?\d{4}(?![\d\-]|\.\d)", re.ASCII),
+    ),
     Rule(
         kind="phone",
         pattern=re.compile(
@@ -153,6 +161,15 @@ def _matches(rule: Rule, text: str) -> Iterator[Item]:
     for match in rule.pattern.finditer(text):
         if rule.check(match.group()):
             yield Item(kind=rule.kind, start=match.start(), end=match.end())
+
+
+def without_personal(text: str) -> str:
+    """The text with every find replaced by its kind in angle brackets."""
+    parts, place = list[str](), 0
+    for item in find_personal(text):
+        parts += [text[place : item.start], f"⟨{item.kind}⟩"]
+        place = item.end
+    return "".join([*parts, text[place:]])
 
 
 def masked(text: str, items: list[Item], *, around: int = 16) -> str:

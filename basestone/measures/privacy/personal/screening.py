@@ -1,10 +1,10 @@
 """From what a detector flagged to what there is: its misses and its false alarms reckoned with, in bounds.
 
-Of the texts a share q is flagged, p holds something, the detector finds a share ``s`` of what there is and flags a share
-``f`` of what holds nothing: q = p·s + (1 − p)·f, hence p = (q − f) / (s − f) (Rogan & Gladen 1978, American Journal of
-Epidemiology 107). All three are estimated. For the upper bound of p the upper one of q, the lower one of s and f = 0 stand
-in, for the lower bound the lower one of q, the upper one of f and s = 1; either errs in at most 5 %, of which the
-detector's trial takes ``TRIAL`` and the texts the rest.
+Of the texts a share q is flagged, p holds something, the detector finds a share ``s`` of what there is and flags a
+share ``f`` of what holds nothing: q = p·s + (1 − p)·f, hence p = (q − f) / (s − f) (Rogan & Gladen 1978, American
+Journal of Epidemiology 107). All three are estimated. For the upper bound of p the upper one of q, the lower one of s
+and f = 0 stand in, for the lower bound the lower one of q, the upper one of f and s = 1; either errs in at most 5 %,
+of which the detector's trial takes ``TRIAL`` and the texts the rest.
 
 How often each kind occurs is not known, so ``s`` is the recall of the kind that is found worst: each kind's own bound
 holds, and with it that of any mixture.
@@ -73,9 +73,7 @@ def detector_of(records: Records) -> Detector:
         "false_alarms": alarms,
         "recall_by_kind": by_kind,
     }
-    return Detector(
-        recall=min(one["lower"] for one in by_kind.values()), false_alarms=alarms["upper"], detail=detail
-    )
+    return Detector(recall=min(one["lower"] for one in by_kind.values()), false_alarms=alarms["upper"], detail=detail)
 
 
 def _share(hits: int, n: int) -> dict[str, float]:

@@ -69,7 +69,8 @@ def _seen(text: str, item: str, kind: str) -> tuple[bool, int]:
     start, items = text.index(item), find_personal(text)
     end = start + len(item)
     right = [
-        found.kind == kind and found.start <= start + 1 and found.end >= end - 1 and start < found.end for found in items
+        found.kind == kind and found.start <= start + 1 and found.end >= end - 1 and start < found.end
+        for found in items
     ]
     return any(right), len(items) - sum(right)
 
@@ -106,7 +107,9 @@ def _resident(draws: np.random.Generator, wrong: bool = False) -> str:
 
 
 def _card(draws: np.random.Generator, apart: str = "", wrong: bool = False) -> str:
-    start = _number(draws, str(draws.choice(["4##############", "51#############", "62################", "55#############"])))
+    start = _number(
+        draws, str(draws.choice(["4##############", "51#############", "62################", "55#############"]))
+    )
     right = next(digit for digit in "0123456789" if luhn(start + digit))
     number = start + (str((int(right) + 1 + draws.integers(9)) % 10) if wrong else right)
     return apart.join(number[place : place + 4] for place in range(0, len(number), 4))
