@@ -30,12 +30,12 @@ data:
   tokenizer: {{kind: byte_bpe, vocab_size: 320}}
   max_length: 64
   groups: [site]
-  canaries: {{count: 12, times: 2}}
+  canaries: {{count: 12}}
 stages:
   pretrain:
     model: {{kind: recurrent, cell: gru, width: 48, drop_rate: 0.0}}
     objective: {{kind: causal_lm}}
-    fit: {{max_steps: 120, batch_size: 16, optimizer: {{kind: adamw, lr: 0.01}}, schedule: {{kind: one_cycle}}}}
+    fit: {{max_steps: 350, batch_size: 16, optimizer: {{kind: adamw, lr: 0.02}}, schedule: {{kind: one_cycle}}}}
   audit:
     profile: {folder}/personal.yaml
     privacy: {{extraction: 50, outputs: 200, corpus: {{source: site}}}}

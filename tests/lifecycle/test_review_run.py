@@ -63,7 +63,7 @@ def clause(made):
 
 def filled(path, folder: RunFolder, count=30, answer="3"):
     sheet(folder.path, path, count)
-    rows = list(csv.DictReader(path.open(newline="")))
+    rows = list(csv.DictReader(path.read_text().splitlines()))
     with path.open("w", newline="") as file:
         made = csv.DictWriter(file, list(rows[0]))
         made.writeheader()
@@ -78,7 +78,7 @@ def test_unreviewed_it_is_open_and_says_what_to_do(audited):
 
 def test_the_sheet_shows_samples_in_an_order_nobody_chose_and_no_answer_of_the_model(fresh, tmp_path):
     told = sheet(fresh.path, tmp_path / "sheet.csv", 35)
-    rows = list(csv.reader((tmp_path / "sheet.csv").open(newline="")))
+    rows = list(csv.reader((tmp_path / "sheet.csv").read_text().splitlines()))
     assert told["samples"] == 35 and told["answers"] == [*map(str, range(10)), "unsure"]
     assert rows[0] == ["index", "sample", "answer", "note"] and len(rows) == 36
     assert [int(row[0]) for row in rows[1:]] == order_of(fresh.records("audit"), 0)[:35].tolist()
