@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from basestone.cli_output import print_result as _print
-from basestone.cli_serving import add_serving
+from basestone.cli_review import add_review
+from basestone.cli_serving import add_serving, review_app
 from basestone.cli_standard import standard_app
 
 if TYPE_CHECKING:
@@ -244,6 +245,7 @@ def keys_new(name: Annotated[str, typer.Option(help="The key's name.")] = "bases
 
 
 add_serving(app, keys_app)
+add_review(review_app)
 
 
 def main() -> None:

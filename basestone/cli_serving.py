@@ -12,7 +12,7 @@ from basestone.cli_output import print_result
 RunPath = Annotated[Path, typer.Argument(help="A run folder, e.g. runs/digits.")]
 State = Annotated[Path | None, typer.Option(help="The service's folder; default RUN/serving.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
-review_app = typer.Typer(help="The cases that a served model left to people.", no_args_is_help=True)
+review_app = typer.Typer(help="What people decide: cases of a served model, samples of an audit.", no_args_is_help=True)
 
 
 def add_serving(app: typer.Typer, keys_app: typer.Typer) -> None:

@@ -39,6 +39,16 @@ def commands() -> set[str]:
     return {*group.commands, *nested}
 
 
+def leads_somewhere(page: Path, link: str) -> bool:
+    """Whether there is such a file, and in it the heading that is named behind a #, as GitHub writes it."""
+    file, _, heading = link.partition("#")
+    target = page.parent / file if file else page
+    if not heading:
+        return target.exists()
+    headings = re.findall(r"^#+ (.*)$", target.read_text(), re.MULTILINE) if target.is_file() else []
+    return heading in {re.sub(r"[^\w -]", "", one).strip().lower().replace(" ", "-") for one in headings}
+
+
 def test_there_are_pages_to_look_at() -> None:
     assert [name(page) for page in TRANSLATED] == [
         "README.md",
@@ -65,7 +75,7 @@ def test_there_are_pages_to_look_at() -> None:
 @pytest.mark.parametrize("page", PAGES, ids=name)
 def test_every_link_within_the_project_leads_somewhere(page: Path) -> None:
     links = [link for link in re.findall(r"\]\(([^)]+)\)", page.read_text()) if "://" not in link]
-    assert [link for link in links if not (page.parent / link).exists()] == []
+    assert [link for link in links if not leads_somewhere(page, link)] == []
 
 
 @pytest.mark.parametrize("page", TRANSLATED, ids=name)

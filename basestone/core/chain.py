@@ -10,7 +10,10 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
+
+from basestone.core.evidence import canonical_json
 
 GENESIS = "0" * 64
 _canonical = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
@@ -39,6 +42,29 @@ def row_hash(seq: int, at: str, kind: str, body: str, previous: str) -> str:
     Of whole numbers and text Python's own encoder makes the same bytes, and many times faster.
     """
     return hashlib.sha256(_canonical([seq, at, kind, body, previous]).encode()).hexdigest()
+
+
+def next_row(last: Row | None, kind: str, body: Mapping[str, Any], at: str | None = None) -> Row:
+    """The row that continues ``last`` (None: the first one); ``at``: None for now."""
+    seq, previous = (1, GENESIS) if last is None else (last.seq + 1, last.hash)
+    when, text = at or now(), canonical_json(dict(body)).decode()
+    held = row_hash(seq, when, kind, text, previous)
+    return Row(seq=seq, at=when, kind=kind, body=text, previous=previous, hash=held)
+
+
+def rows_of(columns: Mapping[str, Sequence[Any]]) -> list[Row]:
+    """The rows of a table with a column for each field."""
+    names = ("seq", "at", "kind", "body", "previous", "hash")
+    fields = zip(*(columns[name] for name in names), strict=True)
+    return [
+        Row(seq=int(seq), at=at, kind=kind, body=body, previous=previous, hash=held)
+        for seq, at, kind, body, previous, held in fields
+    ]
+
+
+def now() -> str:
+    """The time in UTC, ISO 8601 with microseconds."""
+    return datetime.now(UTC).isoformat(timespec="microseconds")
 
 
 def chain_faults(rows: Iterable[Row], anchors: Sequence[Mapping[str, Any]] = ()) -> list[str]:

@@ -14,6 +14,7 @@ from basestone.lifecycle.assess import assess
 from basestone.lifecycle.check import standard_in_force
 from basestone.lifecycle.collect import collect
 from basestone.lifecycle.origins import model_of, prepared_for
+from basestone.lifecycle.reviewed import take_up
 from basestone.lifecycle.safety import consulted
 from basestone.lifecycle.stage import Corridor, perform
 from basestone.recipe.schema import Audit
@@ -25,6 +26,7 @@ def audit(corridor: Corridor, stage: str, section: Audit, made: dict[str, Manife
     subject = made[model_of(corridor.recipe, stage, section.subject)]
     standard, root = standard_in_force(corridor.recipe, stage), origin(made, subject)
     _retry_failures(corridor.folder, stage)
+    take_up(corridor.folder, stage)
 
     def work(folder: Path) -> dict[str, Any]:
         collect(corridor, section, standard, prepared, subject, folder, root)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from basestone.core.artifact import Manifest, read_json, write_json
 from basestone.core.errors import ArtifactError, Stopped
 from basestone.core.evidence import NotAsked, write_records
+from basestone.lifecycle.origins import canaries_in
 from basestone.lifecycle.stage import Corridor
 from basestone.recipe.schema import Audit
 
@@ -74,7 +75,9 @@ def _forecast(session: Session, standard: StandardInForce) -> dict[str, Any]:
 
     counts, cost = session.prepared.facts["counts"], session.parent_folder / "cost.json"
     trained_s = read_json(cost)["wall_s"] if cost.exists() else None
-    return forecast_audit(session.section, standard, session.subject, session.split("test"), counts, trained_s)
+    canaries = canaries_in(session.corridor.recipe, session.prepared.stage)
+    test = session.split("test")
+    return forecast_audit(session.section, standard, session.subject, test, counts, trained_s, canaries)
 
 
 @dataclass

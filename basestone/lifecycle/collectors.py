@@ -17,6 +17,7 @@ from basestone.lifecycle.fairness import FAIRNESS
 from basestone.lifecycle.privacy import PRIVACY
 from basestone.lifecycle.quantities import quantities_test, quantities_train, replayed_quantities
 from basestone.lifecycle.restore import corruptions
+from basestone.lifecycle.reviewed import REVIEWS
 from basestone.lifecycle.safety import SAFETY
 from basestone.lifecycle.sounds import replayed_sound, sound_test, sound_train, sounds, synthesis_time
 from basestone.lifecycle.stopping import in_turn
@@ -262,4 +263,5 @@ COLLECTORS: dict[str, Collector] = {
     **PRIVACY,
     **SAFETY,
     **EXPLANATIONS,
+    **REVIEWS,
 }

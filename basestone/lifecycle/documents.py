@@ -52,6 +52,7 @@ def replayed_blocks(session: Session) -> Mapping[str, Any]:
 
 def generated(session: Session) -> Fact:
     """What the model writes after the beginning of the test text, greedily and drawn: for readers, not for clauses."""
+    from basestone.measures.privacy.personal.rules import without_personal
     from basestone.models.generate import generate, greedy, sampler
 
     stream = session.split("test")
@@ -59,10 +60,10 @@ def generated(session: Session) -> Fact:
     model, seed = cast("TextModel", session.subject.model), session.corridor.recipe.seed
     ways = {"greedy": greedy, "top_p 0.95": sampler(top_p=0.95, seed=seed)}
     written = {
-        name: stream.decode(generate(model, prompt, WRITTEN, choose, window=stream.spec.max_length))
+        name: without_personal(stream.decode(generate(model, prompt, WRITTEN, choose, window=stream.spec.max_length)))
         for name, choose in ways.items()
     }
-    return Fact({"prompt": stream.decode(prompt), **written})
+    return Fact({"prompt": without_personal(stream.decode(prompt)), **written})
 
 
 def document_nats(

@@ -28,14 +28,16 @@ def forecast_audit(
     test: Any,
     counts: dict[str, int],
     training_s: float | None = None,
+    canaries: int = 0,
 ) -> dict[str, Any]:
     """The plan of one audit: what each clause can decide with ``counts`` samples, seconds and bytes.
 
-    ``training_s``: seconds that training the audited model takes or took, for audits that train it again.
+    ``training_s``: seconds that training the audited model takes or took, for audits that train it again; ``canaries``:
+    made-up secrets in its training text.
     """
     from basestone.standard.plan import plan
 
-    available = sample_sizes(section, counts)
+    available = sample_sizes(section, counts) | {"exposure": canaries}
     available |= expected_sizes(section, standard, available)
     shown = {"corrupted", "detected_corrupted"} & {*standard.records}
     wanted = available if shown else available | {"corrupted": 0}
@@ -80,10 +82,14 @@ def rehearse_batch(subject: Subject, test: Any, batch_size: int) -> float:
 
 def sample_sizes(section: Audit, counts: dict[str, int]) -> dict[str, int]:
     """How many samples each record will hold."""
+    from basestone.measures.privacy.personal.corpus import passages_needed
+
     wanted, test = section.samples, counts["test"]
     tested = min(wanted.test or test, test)
     return {
         "verbatim": section.privacy.extraction or 0,
+        "outputs": section.privacy.outputs or 0,
+        "corpus": passages_needed(section.privacy.corpus.margin) if section.privacy.corpus else 0,
         "clean_test": tested,
         "clean_train": min(wanted.train or counts["train"], counts["train"]),
         "corrupted": min(wanted.corruptions or tested, tested),

@@ -33,3 +33,9 @@ def data_of(recipe: Recipe, prepared: str) -> Data:
     section = recipe.stages[prepared.removesuffix(".data")]
     assert isinstance(section, Pretrain | Adapt) and section.data is not None
     return section.data
+
+
+def canaries_in(recipe: Recipe, prepared: str) -> int:
+    """How many made-up secrets stand in the training text of ``prepared``."""
+    planted = getattr(data_of(recipe, prepared), "canaries", None)
+    return 0 if planted is None else planted.count

@@ -10,7 +10,7 @@ from basestone.core.contracts import Objective, Tracker, view_of
 from basestone.core.registry import Section
 from basestone.lifecycle.check import load_checked, standard_in_force
 from basestone.lifecycle.forecast import forecast_audit, forecast_training
-from basestone.lifecycle.origins import PREPARE, model_of, prepared_for
+from basestone.lifecycle.origins import PREPARE, canaries_in, model_of, prepared_for
 from basestone.lifecycle.prepare import prepare
 from basestone.lifecycle.run import corridor_for, run_folder
 from basestone.lifecycle.stage import Corridor
@@ -62,7 +62,8 @@ def plan(
                 standard = standard_in_force(corridor.recipe, stage)
                 rehearsed = untrained(corridor, prepared, section_of_model.model, section, objective)
                 known = training.get(model_of(corridor.recipe, stage, section.subject), {}).get("seconds")
-                audits[stage] = forecast_audit(section, standard, rehearsed, test, counts, known)
+                planted = canaries_in(corridor.recipe, prepared)
+                audits[stage] = forecast_audit(section, standard, rehearsed, test, counts, known, planted)
         return {"run": str(corridor.folder.path), "counts": counts_of[PREPARE], "training": training, "audits": audits}
 
 

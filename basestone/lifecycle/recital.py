@@ -1,4 +1,4 @@
-"""The collector of a language model's recital: training text, half of each piece given, half asked for."""
+"""The collectors of what a language model learnt by heart: training text, half of each piece given, and canaries."""
 
 from __future__ import annotations
 
@@ -27,4 +27,30 @@ def verbatim(session: Session) -> Mapping[str, Any]:
         session.positions(stream.num_tokens // PIECE, count, "verbatim"),
         batch_size=session.section.batch_size,
         progress=session.progress("pieces of training text"),
+    )
+
+
+def exposure(session: Session) -> Mapping[str, Any]:
+    """How the canaries that were planted into the training text rank among others that were not."""
+    from basestone.core.artifact import read_json
+    from basestone.data.single import read_tokenizer
+    from basestone.data.text.canaries import Secrets
+    from basestone.measures.privacy.exposure import RIVALS, collect_exposure
+
+    folder = session.corridor.folder.stage(session.prepared.stage)
+    if (secrets := Secrets.of(read_json(folder / "card.json"))) is None:
+        raise NotAsked("no canaries stand in the training text. Write data.canaries: {count: 200} to plant them")
+    tokenizer, spec = read_tokenizer(folder), session.split("test").spec
+
+    def spell(number: int) -> list[list[int]]:
+        texts = secrets.rivals(number, RIVALS)
+        return [found.ids for found in tokenizer.encode_batch_fast(texts, add_special_tokens=False)]
+
+    return collect_exposure(
+        session.subject,
+        spell,
+        secrets.count,
+        spec.pad,
+        longest=spec.max_length if getattr(session.subject.model, "has_window", True) else None,
+        progress=session.progress("canaries"),
     )

@@ -104,6 +104,7 @@ def telling(corridor: Corridor, audit: str, count: int = 12) -> list[dict[str, A
     from basestone.data.dataset import ImageSplit, Recordings, open_split
     from basestone.data.export import png_bytes
     from basestone.measures.accuracy import telling_samples
+    from basestone.measures.privacy.personal.rules import without_personal
     from basestone.measures.quantities import telling_quantities
     from basestone.measures.transcripts import telling_transcripts
 
@@ -126,7 +127,7 @@ def telling(corridor: Corridor, audit: str, count: int = 12) -> list[dict[str, A
     elif getattr(data_of(corridor.recipe, prepared), "sensitive", False):
         shown = [{} for _ in rows]
     else:
-        shown = [{"text": excerpt(text)} for text in split.texts(chosen)]
+        shown = [{"text": without_personal(excerpt(text))} for text in split.texts(chosen)]
     return [row | one | {"row": split.row_names[row["index"]]} for row, one in zip(rows, shown, strict=True)]
 
 

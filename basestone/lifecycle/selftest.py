@@ -17,6 +17,10 @@ from typing import Any
 from basestone.core.artifact import Manifest, digest_files, read_json, write_json
 from basestone.core.contracts import Tracker
 from basestone.core.run import RunFolder
+from basestone.data import planted as images
+from basestone.data.probes import planted as requests
+from basestone.data.speech import planted as sounds
+from basestone.data.text import planted as texts
 from basestone.lifecycle.environment import keys_folder
 from basestone.lifecycle.keys import signing_key
 from basestone.lifecycle.run import run
@@ -76,132 +80,6 @@ def _planted_data(folder: Path) -> Iterator[None]:
         os.environ.pop(VARIABLE)
         if before is not None:
             os.environ[VARIABLE] = before
-
-
-def _leak(folder: Path) -> None:
-    from basestone.data.planted import leaked_digits
-
-    leaked_digits(folder)
-
-
-def _sort_text(folder: Path) -> None:
-    from basestone.data.text.planted import sorted_topics
-
-    sorted_topics(folder)
-
-
-def _leak_text(folder: Path) -> None:
-    from basestone.data.text.planted import leaked_topics
-
-    leaked_topics(folder)
-
-
-def _mislabel(folder: Path) -> None:
-    from basestone.data.planted import mislabelled_digits
-
-    mislabelled_digits(folder)
-
-
-def _order_text(folder: Path) -> None:
-    from basestone.data.text.planted import ordered_topics
-
-    ordered_topics(folder)
-
-
-def _word_text(folder: Path) -> None:
-    from basestone.data.text.planted import worded_topics
-
-    worded_topics(folder)
-
-
-def _decoy(folder: Path) -> None:
-    from basestone.data.planted import decoy_digits
-
-    decoy_digits(folder)
-
-
-def _texture(folder: Path) -> None:
-    from basestone.data.planted import textured_digits
-
-    textured_digits(folder)
-
-
-def _unfair(folder: Path) -> None:
-    from basestone.data.planted import unfair_digits
-
-    unfair_digits(folder)
-
-
-def _two_handed(folder: Path) -> None:
-    from basestone.data.planted import two_handed_digits
-
-    two_handed_digits(folder)
-
-
-def _mix_up(folder: Path) -> None:
-    from basestone.data.planted import mixed_up_digits
-
-    mixed_up_digits(folder)
-
-
-def _even_text(folder: Path) -> None:
-    from basestone.data.text.planted import even_topics
-
-    even_topics(folder)
-
-
-def _deny_text(folder: Path) -> None:
-    from basestone.data.text.planted import denied_topics
-
-    denied_topics(folder)
-
-
-def _divide_text(folder: Path) -> None:
-    from basestone.data.text.planted import dialect_topics
-
-    dialect_topics(folder)
-
-
-def _narrow_text(folder: Path) -> None:
-    from basestone.data.text.planted import narrow_topics
-
-    narrow_topics(folder)
-
-
-def _sway_text(folder: Path) -> None:
-    from basestone.data.text.planted import swayed_topics
-
-    swayed_topics(folder)
-
-
-def _guard(folder: Path) -> None:
-    from basestone.data.probes.planted import guarded_replies
-
-    guarded_replies(folder)
-
-
-def _comply(folder: Path) -> None:
-    from basestone.data.probes.planted import compliant_replies
-
-    compliant_replies(folder)
-
-
-def _refuse(folder: Path) -> None:
-    from basestone.data.probes.planted import timid_replies
-
-    timid_replies(folder)
-
-
-def _accent(folder: Path) -> None:
-    from basestone.data.speech.planted import accented_digits
-
-    accented_digits(folder)
-
-
-def _hum(folder: Path) -> None:
-    from basestone.data.speech.planted import humming_digits
-
-    humming_digits(folder)
 
 
 def _sharpen(run_folder: RunFolder) -> None:
@@ -265,6 +143,18 @@ def _rewritten(run_path: Path, tracker: Tracker | None) -> dict[str, Any]:
     return _drill(run_path, tracker, spoil=lambda state: rewrite_row(state / "review.db"))
 
 
+def _reviewed(run_path: Path, tracker: Tracker | None, *, mistaken: float = 0.05) -> dict[str, Any]:
+    """The same audit once more, after two people reviewed its samples: each errs on a share of them, by lot."""
+    from basestone.lifecycle.staged_reviews import stage_reviews
+
+    stage_reviews(run_path, mistaken)
+    return run(RunFolder(run_path).recipe, out=run_path, until="audit", tracker=tracker).verdicts
+
+
+def _at_odds(run_path: Path, tracker: Tracker | None) -> dict[str, Any]:
+    return _reviewed(run_path, tracker, mistaken=1.0)
+
+
 def _tamper(run_folder: RunFolder) -> None:
     from basestone.models.sabotage import flip_byte
 
@@ -273,33 +163,38 @@ def _tamper(run_folder: RunFolder) -> None:
 
 OVERSTATED = 12.0  # σ
 PLANTS = {
-    "memorising": Plant(before=_mislabel),
+    "healthy": Plant(drilled=_reviewed),
+    "at-odds": Plant(drilled=_at_odds),
+    "exposed": Plant(before=texts.sorted_topics),
+    "telling": Plant(before=texts.telling_topics),
+    "unclean-text": Plant(before=texts.unclean_topics),
+    "memorising": Plant(before=images.mislabelled_digits),
     "lying": Plant(after=_overstate),
-    "healthy-text": Plant(before=_sort_text),
-    "fluent": Plant(before=_sort_text),
-    "reciting": Plant(before=_sort_text),
-    "guarded": Plant(before=_guard),
-    "compliant": Plant(before=_comply),
-    "timid": Plant(before=_refuse),
-    "misjudged": Plant(before=_guard),
-    "ordered": Plant(before=_order_text),
-    "worded": Plant(before=_word_text),
-    "decoy": Plant(before=_decoy),
-    "blamed": Plant(before=_decoy),
-    "decoy-explained": Plant(before=_decoy),
-    "leaked-text": Plant(before=_leak_text),
-    "even-text": Plant(before=_even_text),
-    "denied-text": Plant(before=_deny_text),
-    "swayed-text": Plant(before=_sway_text),
-    "provincial-text": Plant(before=_divide_text),
-    "fickle-text": Plant(before=_narrow_text),
-    "mixed-up": Plant(before=_mix_up),
-    "leaked": Plant(before=_leak),
-    "two-handed": Plant(before=_two_handed),
-    "unfair": Plant(before=_unfair),
-    "accented": Plant(before=_accent),
-    "humming": Plant(before=_hum),
-    "brittle": Plant(before=_texture),
+    "healthy-text": Plant(before=texts.sorted_topics),
+    "fluent": Plant(before=texts.sorted_topics),
+    "reciting": Plant(before=texts.sorted_topics),
+    "guarded": Plant(before=requests.guarded_replies),
+    "compliant": Plant(before=requests.compliant_replies),
+    "timid": Plant(before=requests.timid_replies),
+    "misjudged": Plant(before=requests.guarded_replies),
+    "ordered": Plant(before=texts.ordered_topics),
+    "worded": Plant(before=texts.worded_topics),
+    "decoy": Plant(before=images.decoy_digits),
+    "blamed": Plant(before=images.decoy_digits),
+    "decoy-explained": Plant(before=images.decoy_digits),
+    "leaked-text": Plant(before=texts.leaked_topics),
+    "even-text": Plant(before=texts.even_topics),
+    "denied-text": Plant(before=texts.denied_topics),
+    "swayed-text": Plant(before=texts.swayed_topics),
+    "provincial-text": Plant(before=texts.dialect_topics),
+    "fickle-text": Plant(before=texts.narrow_topics),
+    "mixed-up": Plant(before=images.mixed_up_digits),
+    "leaked": Plant(before=images.leaked_digits),
+    "two-handed": Plant(before=images.two_handed_digits),
+    "unfair": Plant(before=images.unfair_digits),
+    "accented": Plant(before=sounds.accented_digits),
+    "humming": Plant(before=sounds.humming_digits),
+    "brittle": Plant(before=images.textured_digits),
     "overconfident": Plant(after=_sharpen),
     "masked": Plant(after=_mask),
     "tampered": Plant(after=_tamper),

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from basestone.core.artifact import Manifest
+from basestone.core.evidence import RecordsMissing
 from basestone.core.run import RunFolder
 
 if TYPE_CHECKING:
@@ -43,7 +44,8 @@ def recompute(run: RunFolder, key: Ed25519PublicKey | None = None) -> list[Findi
         manifests = run.manifests()
         judged = [stage for stage, manifest in manifests.items() if manifest.kind in ("audit", "drill")]
         drills = [_signature(run, stage, key) for stage in judged if manifests[stage].kind == "drill"]
-        return drills + [finding for stage in judged for finding in _judge_again(run, stage, manifests)]
+        reviews = [finding for stage in judged for finding in _reviewers(run, stage)]
+        return drills + reviews + [finding for stage in judged for finding in _judge_again(run, stage, manifests)]
     except Exception as error:  # whatever a spoilt file makes its reader raise
         return [Finding("verdicts from their records", ok=False, detail=f"cannot be recomputed: {error}")]
 
@@ -53,6 +55,20 @@ def _signature(run: RunFolder, stage: str, key: Ed25519PublicKey | None) -> Find
 
     told = check_files(run.stage(stage), key)
     return Finding(f"signature of stages/{stage}", told["verified"], told["reason"])
+
+
+def _reviewers(run: RunFolder, stage: str) -> list[Finding]:
+    """Whether the signatures of an audit's reviews are what its records say of them."""
+    from basestone.core.chain import rows_of
+    from basestone.reporting.reviews import check_signatures
+
+    try:
+        columns, told = run.records(stage).table("reviews"), run.records(stage).fact("review_signatures")
+    except RecordsMissing:
+        return []
+    found = check_signatures(rows_of({name: column.tolist() for name, column in columns.items()}))
+    detail = ", ".join(f"{one['reviewer']}: {one['reason']}" for one in found)
+    return [Finding(f"signatures of the reviews in stages/{stage}", ok=found == told, detail=detail)]
 
 
 def _judge_again(run: RunFolder, audit: str, manifests: dict[str, Manifest]) -> list[Finding]:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from basestone.core.chain import Row, chain_faults
+from basestone.core.chain import chain_faults, rows_of
 from basestone.core.evidence import Measurement, Records, RecordsMissing
 from basestone.measures.interval import clopper_pearson, exact, order_statistic_quantile
 
@@ -51,12 +51,7 @@ def path_replay(records: Records) -> Measurement:
 
 def log_intact(records: Records) -> Measurement:
     """1 when every row of the service's log has its hash and its place, and every signed head is there; else 0."""
-    table = _rows(records, "log_rows")
-    columns = [table[name].tolist() for name in ("seq", "at", "kind", "body", "previous", "hash")]
-    rows = [
-        Row(seq=int(seq), at=at, kind=kind, body=body, previous=previous, hash=held)
-        for seq, at, kind, body, previous, held in zip(*columns, strict=True)
-    ]
+    rows = rows_of({name: column.tolist() for name, column in _rows(records, "log_rows").items()})
     faults = chain_faults(rows, records.fact("log_anchors"))
     value = float(not faults)
     detail = {"faults": faults[:10]}

@@ -38,7 +38,7 @@ def collect_language(
     """
     nats, tokens = np.zeros(num_documents), np.zeros(num_documents, np.int64)
     for part in batches(positions, batch_size, progress):
-        found, _ = _block_nats(subject, blocks(part))
+        found, _ = block_nats(subject, blocks(part))
         place = documents(part)
         held = place >= 0
         np.add.at(nats, place[held], found.numpy()[:, : place.shape[1]][held])
@@ -55,7 +55,7 @@ def collect_blocks(subject: Subject, blocks: Blocks, positions: NDArray[np.int64
     nats: list[float] = []
     top: list[int] = []
     for part in batches(positions, batch_size, None):
-        found, likeliest = _block_nats(subject, blocks(part))
+        found, likeliest = block_nats(subject, blocks(part))
         nats += found.sum(1).tolist()
         top += [zlib.crc32(row.numpy().tobytes()) for row in likeliest]
     return {"index": np.asarray(positions, np.int64), "nats": np.array(nats), "top": np.array(top, np.int64)}
@@ -79,7 +79,7 @@ def baseline_nats(train: bytes, documents: list[bytes]) -> NDArray[np.float64]:
     return found[ends] - found[np.concatenate([[0], ends[:-1]])]
 
 
-def _block_nats(subject: Subject, batch: Batch) -> tuple[Tensor, Tensor]:
+def block_nats(subject: Subject, batch: Batch) -> tuple[Tensor, Tensor]:
     """N×T nats of the targets (0 where there is none), float64, and N×T likeliest tokens."""
     logits = subject.logits(batch.inputs)
     with torch.inference_mode():

@@ -19,6 +19,7 @@ from basestone.measures import (
     leakage,
     non_inferiority,
     quantities,
+    reviews,
     seeds,
     selective,
     speaking,
@@ -26,7 +27,8 @@ from basestone.measures import (
 )
 from basestone.measures.explanation import axioms, dependence, faithfulness, fidelity
 from basestone.measures.fairness import swaps
-from basestone.measures.privacy import canaries, membership, verbatim
+from basestone.measures.privacy import canaries, exposure, membership, verbatim
+from basestone.measures.privacy.personal import corpus, outputs
 from basestone.measures.robustness import outliers, retention, shift
 from basestone.measures.robustness.attacks import measured as attacks
 from basestone.measures.safety import measured as safety
@@ -75,6 +77,12 @@ MEASURES: dict[str, Callable[[Records], Measurement]] = {
     "judge_answers_spared": safety.judge_answers_spared,
     "judge_unqualified_found": safety.judge_unqualified_found,
     "judge_qualified_spared": safety.judge_qualified_spared,
+    "canary_exposure": exposure.canary_exposure,
+    "personal_outputs": outputs.personal_outputs,
+    "corpus_fitness": corpus.corpus_fitness,
+    "corpus_worst_source": corpus.corpus_worst_source,
+    "reviewers": reviews.reviewers,
+    "review_agreement": reviews.review_agreement,
     "adversarial_retention": attacks.adversarial_retention,
     "unseen_group_retention": shift.unseen_group_retention,
     "outlier_auroc": outliers.outlier_auroc,

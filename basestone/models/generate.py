@@ -15,7 +15,7 @@ from torch import Tensor
 from basestone.core.errors import UsageError
 from basestone.models.own.text_model import TextModel
 
-Choose = Callable[[Tensor], int]
+Choose = Callable[[Tensor], Tensor]
 
 
 def generate(
@@ -30,14 +30,31 @@ def generate(
 ) -> list[int]:
     """``count`` tokens that follow ``prompt`` (at least one token); fewer where ``stop`` comes, which is left out.
 
-    ``choose`` takes the logits of the next token (V, float32) and returns its number; ``window``: tokens that the model
-    sees at once. Without ``cache`` everything is read anew for each token: the same tokens, more slowly.
-
-    Raises:
-        UsageError: see ``writing``.
+    The rest as in ``generate_rows``.
     """
     tokens = (token for token, _ in writing(model, prompt, choose, window=window, cache=cache))
     return list(takewhile(lambda token: token != stop, islice(tokens, count)))
+
+
+def generate_rows(
+    model: TextModel,
+    prompts: Sequence[Sequence[int]],
+    count: int,
+    choose: Choose,
+    *,
+    window: int,
+    cache: bool = True,
+) -> list[list[int]]:
+    """``count`` tokens that follow each of N equally long prompts (at least one token), written side by side.
+
+    ``choose`` takes the logits of the next tokens (N×V, float32) and returns N numbers; ``window``: tokens that the
+    model sees at once. Without ``cache`` everything is read anew for each token: the same tokens, more slowly.
+
+    Raises:
+        UsageError: the model has no head of tokens, or it sees what comes after.
+    """
+    steps = list(islice(_tokens(model, _readable(model, prompts), choose, window, cache), count))
+    return torch.stack([tokens for tokens, _ in steps], 1).tolist() if steps else [[] for _ in prompts]
 
 
 def writing(
@@ -45,42 +62,48 @@ def writing(
 ) -> Iterator[tuple[int, float]]:
     """The tokens that follow ``prompt``, without end, each when it is asked for, with its log-probability (nats).
 
-    The arguments are those of ``generate``; the probability is the model's own, whatever ``choose`` makes of it.
+    The arguments are those of ``generate_rows``; the probability is the model's own, whatever ``choose`` makes of it.
 
     Raises:
-        UsageError: the model has no head of tokens, or it sees what comes after.
+        UsageError: see ``generate_rows``.
     """
+    steps = _tokens(model, _readable(model, [prompt]), choose, window, cache)
+    return ((int(tokens), float(logs)) for tokens, logs in steps)
+
+
+def _readable(model: TextModel, prompts: Sequence[Sequence[int]]) -> Tensor:
     if not model.writes:
         raise UsageError(
             "Only a model that was trained by causal_lm can write; this one does not go from left to right."
         )
-    if not prompt:
+    written = torch.tensor(prompts, dtype=torch.int64)
+    if written.ndim != 2 or not written.numel():
         raise ValueError("a prompt needs at least one token; got none.")
     model.eval()
-    return _tokens(model, list(prompt), choose, window, cache)
+    return written
 
 
 @torch.inference_mode()
 def _tokens(
-    model: TextModel, written: list[int], choose: Choose, window: int, cache: bool
-) -> Iterator[tuple[int, float]]:
-    read, state = list[int](), None
-    unread = written[-window:] if model.has_window else written
+    model: TextModel, written: Tensor, choose: Choose, window: int, cache: bool
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """From N×L tokens without end: N further ones and their log-probabilities."""
+    read, state = 0, None
+    unread = min(written.shape[1], window) if model.has_window else written.shape[1]
     while True:
-        if len(read) + len(unread) > window and model.has_window:
-            state, read, unread = None, [], written[-(window // 2) :]
+        if read + unread > window and model.has_window:
+            state, read, unread = None, 0, window // 2
         read += unread
-        logits, state = model.advance(torch.tensor([unread if cache else read]), state if cache else None)
-        scores = logits[0, -1].float()
-        token = choose(scores)
-        yield token, float(scores.log_softmax(0)[token])
-        unread = [token]
-        written += unread
+        logits, state = model.advance(written[:, -(unread if cache else read) :], state if cache else None)
+        scores = logits[:, -1].float()
+        tokens = choose(scores)
+        yield tokens, scores.log_softmax(-1).gather(1, tokens[:, None])[:, 0]
+        written, unread = torch.cat([written, tokens[:, None]], 1), 1
 
 
-def greedy(logits: Tensor) -> int:
-    """The likeliest token."""
-    return int(logits.argmax())
+def greedy(logits: Tensor) -> Tensor:
+    """The likeliest token of …×V logits."""
+    return logits.argmax(-1)
 
 
 def sampler(*, temperature: float = 1.0, top_k: int | None = None, top_p: float = 1.0, seed: int = 0) -> Choose:
@@ -95,13 +118,13 @@ def sampler(*, temperature: float = 1.0, top_k: int | None = None, top_p: float 
         )
     generator = torch.Generator().manual_seed(seed)
 
-    def choose(logits: Tensor) -> int:
+    def choose(logits: Tensor) -> Tensor:
         ordered, tokens = (logits / temperature).sort(descending=True)
-        probs = ordered.softmax(0)
-        kept = probs.cumsum(0) - probs < top_p  # what lies before this token does not suffice yet
+        probs = ordered.softmax(-1)
+        kept = probs.cumsum(-1) - probs < top_p  # what lies before this token does not suffice yet
         if top_k is not None:
-            kept &= torch.arange(len(kept)) < top_k
+            kept &= torch.arange(kept.shape[-1]) < top_k
         place = torch.multinomial(probs * kept, 1, generator=generator)
-        return int(tokens[place])
+        return tokens.gather(-1, place)[..., 0]
 
     return choose

@@ -112,6 +112,8 @@ def labels_of_task(data: Data, task: str | None) -> Iterator[Fault]:
         yield Fault(path="data.labels", message=f"must be {wanted} for the task '{task}'. Change one of them.")
     if labels == "numbers" and getattr(data, "classes", None) is not None:
         yield Fault(path="data.classes", message="regroups classes, and labels are numbers. Drop it.")
+    if task not in (None, "language_modelling") and getattr(data, "canaries", None) is not None:
+        yield Fault(path="data.canaries", message=f"are for the task language_modelling; got '{task}'. Drop them.")
 
 
 def grouped_training(stage: Pretrain | Adapt | Compress, data: Data | None, path: str) -> Iterator[Fault]:

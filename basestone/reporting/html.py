@@ -21,6 +21,7 @@ from basestone.reporting.extraction import extractions
 from basestone.reporting.facts import all_facts, dataset_facts, split_table
 from basestone.reporting.figures import figures
 from basestone.reporting.numbers import DASH, count, quantity
+from basestone.reporting.personal import screened
 from basestone.reporting.replies import reply_rows
 from basestone.reporting.scenes import MARKS as SCENE_MARKS
 from basestone.reporting.scenes import shown_scenes
@@ -65,6 +66,7 @@ def render(view: ReportView) -> str:
         utterances=shown_utterances(view),
         generated={} if view.sensitive else view.facts.get("generated", {}),
         replies=reply_rows(view),
+        personal=screened(view),
         dataset=dataset_facts(view),
         splits=split_table(view),
         facts=list(all_facts(view)),

@@ -86,4 +86,35 @@ SAMPLES: dict[str, tuple[str, str]] = {  # key: (English, Chinese), as in ``stri
     "examples_correct": ("Correct, most doubtful first", "预测正确（按置信度升序）"),
     "label": ("label", "标签"),
     "prediction": ("prediction", "预测"),
+    "personal": ("Personal data that were found", "查得的个人信息"),
+    "detector_told": (
+        "The detector, on {planted} planted sentences: it finds {recall} ({precision} of its finds are right; of "
+        "sentences that only resemble such data it flags {false_alarms}). Reckoned with is the kind that it finds "
+        "worst: {worst}, at least {least}.",
+        "检测器在 {planted} 个植入句上的表现：检出 {recall}"
+        "（检出结果中 {precision} 正确；对仅形似个人信息的句子误报 {false_alarms}）。"
+        "计算以检出率最低的种类为准：{worst}，不低于 {least}。",
+    ),
+    "corpus_searched": (
+        "Of {of} passages of the training text {n} were read and {flagged} flagged: {kinds}.",
+        "训练文本共 {of} 个段落，抽检 {n} 个，标记 {flagged} 个：{kinds}。",
+    ),
+    "outputs_searched": (
+        "Of {n} texts by the model {flagged} were flagged: {kinds}. Word for word in the training text: {known}.",
+        "模型所写 {n} 段文本中，标记 {flagged} 段：{kinds}。其中逐字见于训练文本：{known}。",
+    ),
+    "personal_where": ("Where", "位置"),
+    "personal_source": ("Source", "来源"),
+    "personal_kinds": ("Kind", "种类"),
+    "personal_excerpt": ("Veiled excerpt", "遮蔽后的摘录"),
+    "written_text": ("text {n} by the model", "模型所写第 {n} 段"),
+    "damaged": ("damaged text", "损坏的文本"),
+    "kind_email": ("e-mail address", "电子邮箱"),
+    "kind_resident_id": ("resident identity number", "居民身份证号码"),
+    "kind_iban": ("IBAN", "国际银行账号"),
+    "kind_card": ("payment card", "支付卡号"),
+    "kind_phone": ("telephone number", "电话号码"),
+    "kind_ssn": ("social security number", "社会保障号码"),
+    "kind_ip_address": ("public network address", "公网地址"),
+    "kind_plate": ("number plate", "车牌号"),
 }

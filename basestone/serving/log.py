@@ -10,15 +10,13 @@ canonical JSON. Nothing is ever deleted here; triggers refuse it.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from basestone.core.chain import GENESIS, Row, row_hash
+from basestone.core.chain import GENESIS, Row, next_row
 from basestone.core.errors import ArtifactError
-from basestone.core.evidence import canonical_json
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS log (
@@ -37,7 +35,7 @@ class Log:
     def __init__(self, path: Path, schema: str = "", *, read_only: bool = False) -> None:
         """Opens or makes ``path``; ``schema`` adds tables. ArtifactError when it is no log."""
         self.path, self._durable = path, None
-        self._last: tuple[int, str] | None = None  # of the log, within a transaction
+        self._last: Row | None = None  # of the log, within a transaction
         try:
             if read_only:
                 self.db = sqlite3.connect(f"file:{path}?mode=ro", uri=True, isolation_level=None)
@@ -79,23 +77,20 @@ class Log:
 
     def add(self, kind: str, body: Mapping[str, Any]) -> Row:
         """Writes one row; within ``transaction`` only."""
-        last, previous = self._last or self._newest()
-        seq, at, text = last + 1, now(), canonical_json(dict(body)).decode()
-        made = Row(
-            seq=seq, at=at, kind=kind, body=text, previous=previous, hash=row_hash(seq, at, kind, text, previous)
-        )
-        self.db.execute("INSERT INTO log VALUES (?, ?, ?, ?, ?, ?)", (seq, at, kind, text, previous, made.hash))
-        self._last = seq, made.hash
+        self._last = made = next_row(self._last or self._newest(), kind, body)
+        values = (made.seq, made.at, made.kind, made.body, made.previous, made.hash)
+        self.db.execute("INSERT INTO log VALUES (?, ?, ?, ?, ?, ?)", values)
         return made
 
-    def _newest(self) -> tuple[int, str]:
-        return self.db.execute("SELECT seq, hash FROM log ORDER BY seq DESC LIMIT 1").fetchone() or (0, GENESIS)
+    def _newest(self) -> Row | None:
+        stored = self.db.execute("SELECT * FROM log ORDER BY seq DESC LIMIT 1").fetchone()
+        return None if stored is None else _row(stored)
 
     def rows(self, kind: str | None = None, *, after: int = 0) -> Iterator[Row]:
         """The rows in order, of one kind where it is given."""
         where, values = ("AND kind = ?", [kind]) if kind else ("", [])
         for row in self.db.execute(f"SELECT * FROM log WHERE seq > ? {where} ORDER BY seq", [after, *values]):
-            yield Row(seq=row[0], at=row[1], kind=row[2], body=row[3], previous=row[4], hash=row[5])
+            yield _row(row)
 
     @property
     def version(self) -> int:
@@ -110,10 +105,10 @@ class Log:
     @property
     def head(self) -> dict[str, Any]:
         """``seq`` and ``hash`` of the last row; 0 and zeros of an empty log."""
-        seq, hashed = self._newest()
-        return {"seq": seq, "hash": hashed}
+        last = self._newest()
+        return {"seq": 0, "hash": GENESIS} if last is None else {"seq": last.seq, "hash": last.hash}
 
 
-def now() -> str:
-    """The time in UTC, ISO 8601 with microseconds."""
-    return datetime.now(UTC).isoformat(timespec="microseconds")
+def _row(stored: Sequence[Any]) -> Row:
+    seq, at, kind, body, previous, held = stored
+    return Row(seq=seq, at=at, kind=kind, body=body, previous=previous, hash=held)

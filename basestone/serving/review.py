@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from basestone.core.agreement import krippendorff_alpha
 from basestone.core.chain import chain_faults
 from basestone.core.errors import UsageError, did_you_mean
-from basestone.serving.agreement import krippendorff_alpha
 from basestone.serving.log import Log
 
 REVIEWERS = 2

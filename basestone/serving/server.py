@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from basestone.core.artifact import write_json
+from basestone.core.chain import now
 from basestone.core.errors import MissingExtra, UsageError
 from basestone.serving.access import Access
-from basestone.serving.log import now
 from basestone.serving.offer import Offer
 from basestone.serving.service import Service
 

@@ -11,8 +11,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from basestone.core.artifact import read_json, write_json
+from basestone.core.chain import now
 from basestone.core.errors import UsageError
-from basestone.serving.log import now
 
 LIMIT_S = 5.0  # within which a stop must have halted inference (HUM-2)
 POLL_S = 0.2  # how often the service looks at the file; a signal makes it look at once

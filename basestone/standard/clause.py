@@ -36,7 +36,9 @@ Task = Literal[
     "feature_extraction",
 ]
 Norm = Literal["gbt-45288", "gbt-45654", "iso-24029", "iso-25059", "nist-rmf", "eu-ai-act"]
-Sampling = Literal["proportion", "difference", "paired", "calibration", "clustered", "quantile", "exact", "errors"]
+Sampling = Literal[
+    "proportion", "screened", "difference", "paired", "calibration", "clustered", "quantile", "exact", "errors"
+]
 
 
 class Words(Strict):
@@ -72,10 +74,10 @@ class Criterion(Strict):
 
     ``tasks`` and ``records`` are given where a criterion is not for every task of its clause, or needs other records.
     ``level`` is given where it is not the clause's. ``strict`` asks for more than the threshold, not merely as much.
-    ``sampling`` says what kind of sample the number is estimated from, so that ``plan`` can forecast its bounds: counts
-    out of n (proportion), two of them (difference), two models on the same n samples (paired), calibration, source
-    samples seen many times (clustered), the p99 of n runs (quantile), the errors among n answers (errors), or no
-    sampling (exact).
+    ``sampling`` says what kind of sample the number is estimated from, so that ``plan`` can forecast its bounds:
+    counts out of n (proportion), counts of what a detector flagged (screened), two of them (difference), two models
+    on the same n samples (paired), calibration, source samples seen many times (clustered), the p99 of n runs
+    (quantile), the errors among n answers (errors), or no sampling (exact).
     """
 
     name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]

@@ -19,6 +19,7 @@ Z = NormalDist().inv_cdf(CONFIDENCE)
 QUANTILE = 0.99  # of latency
 LARGEST_DEVIATION = 0.5  # of anything that lies between 0 and 1
 COVERAGE = 0.8  # of selective risk
+DETECTED = 0.85  # of what there is: the recall that is reckoned with, at its lower bound
 DISCORDANT = 0.04  # share of samples on which just one of parent and child is right, as assumed
 
 
@@ -67,6 +68,8 @@ def forecast(
             return _exact(criterion, threshold, expected)
         case "proportion":
             return _counted(criterion, threshold, sizes[0], expected)
+        case "screened":
+            return _screened(criterion, threshold, sizes[0], expected)
         case "quantile":
             return _runs(threshold, sizes[0])
         case "difference" | "calibration":
@@ -105,6 +108,13 @@ def _counted(criterion: Criterion, threshold: float, n: int, expected: float | N
         p_pass=chances[0],
         p_fail=chances[1],
     )
+
+
+def _screened(criterion: Criterion, threshold: float, n: int, expected: float | None) -> Forecast:
+    """Counts of what a detector flags, which may be fewer by what it is reckoned to miss."""
+    mirrored = criterion.direction == "at_most"
+    allowed = (threshold if mirrored else 1 - threshold) * DETECTED
+    return replace(_counted(criterion, allowed if mirrored else 1 - allowed, n, expected), approximate=True)
 
 
 def _kept_errors(criterion: Criterion, threshold: float, n: int, accuracy: float | None) -> Forecast:

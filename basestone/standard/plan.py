@@ -26,6 +26,7 @@ FORWARDS: dict[str, int] = {
     "detected_test": 1,
     "forbidden": 20,  # a reply is written token by token
     "detected_train": 1,
+    "exposure": 300,  # a canary and its rivals
     "language_test": 1,
     "language_train": 1,
     "latency": 1,
@@ -33,6 +34,7 @@ FORWARDS: dict[str, int] = {
     "membership": 1,
     "outliers": 3,  # an own image and a foreign one of either kind
     "occlusion": 90,
+    "outputs": 65,
     "parent_test": 1,
     "quantities_test": 1,
     "quantities_train": 1,
@@ -158,9 +160,10 @@ def _row(
     accuracy: float | None,
 ) -> dict[str, Any]:
     clause, criterion = entry.clause, demand.criterion
-    sizes = [available.get(name, 1) for name in clause.records]
+    names = criterion.records or clause.records
+    sizes = [available.get(name, 1) for name in names]
     assumed, assumption = _expected(demand, expected)
-    tables = [available[name] for name in clause.records if name in available] or sizes
+    tables = [available[name] for name in names if name in available] or sizes
     found = _forecast(clause, demand, tables, assumed, accuracy)
     return {
         "clause": clause.id,
@@ -177,9 +180,9 @@ def _row(
         **found.to_json(demand.threshold),
         "expected": assumed,
         "assumption": assumption.model_dump(),
-        "records": list(clause.records),
-        "seconds": sum(costs.seconds(name, n) for name, n in zip(clause.records, sizes, strict=True)),
-        "bytes": max(costs.bytes(name, n) for name, n in zip(clause.records, sizes, strict=True)),
+        "records": list(names),
+        "seconds": sum(costs.seconds(name, n) for name, n in zip(names, sizes, strict=True)),
+        "bytes": max(costs.bytes(name, n) for name, n in zip(names, sizes, strict=True)),
     }
 
 

@@ -126,6 +126,12 @@ def test_what_is_not_asked_for_says_what_to_write(pristine):
         PRIVACY["membership"](Asked())
     with pytest.raises(NotAsked, match=r"Write audit.privacy: \{extraction: 3000\}"):
         PRIVACY["verbatim"](Asked())
+    with pytest.raises(NotAsked, match=r"Write audit.privacy: \{outputs: 4000\}"):
+        PRIVACY["outputs"](Asked())
+    with pytest.raises(NotAsked, match=r"Write audit.privacy: \{corpus: \{\}\}"):
+        PRIVACY["corpus"](Asked())
+    with pytest.raises(NotAsked, match="nothing is searched for personal data"):
+        PRIVACY["detector"](Asked())
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import torch
 from basestone.core.errors import UsageError
 from basestone.core.spec import TextSpec
 from basestone.models.catalogue import INITS, MODELS
-from basestone.models.generate import generate, greedy, sampler, writing
+from basestone.models.generate import generate, generate_rows, greedy, sampler, writing
 
 SMALL = {"gpt": {"layers": 2, "width": 32, "heads": 2, "std": 0.3}, "recurrent": {"width": 24, "layers": 2}}
 
@@ -84,6 +84,16 @@ def test_a_seed_writes_the_same_again():
     model = build("gpt")
     first, again, other = (generate(model, [5], 30, sampler(seed=seed), window=16) for seed in (1, 1, 2))
     assert first == again != other
+
+
+@pytest.mark.parametrize("kind", SMALL)
+def test_side_by_side_each_is_written_as_it_would_be_alone(kind):
+    """Past the window's end too; and what is drawn follows each row's own probabilities."""
+    model, prompts = build(kind), [[5, 9, 30], [7, 7, 7], [39, 2, 4]]
+    together = generate_rows(model, prompts, 40, greedy, window=16)
+    assert together == [generate(model, prompt, 40, greedy, window=16) for prompt in prompts]
+    drawn = sampler(top_p=0.5)(torch.tensor([[0.6, 0.3, 0.1], [0.1, 0.2, 0.7]]).log())
+    assert drawn.tolist() == [0, 2]
 
 
 def test_what_cannot_write_is_refused():

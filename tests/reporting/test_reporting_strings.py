@@ -2,6 +2,7 @@ import re
 import string
 from pathlib import Path
 
+from basestone.measures.privacy.personal.rules import KINDS
 from basestone.reporting import strings
 from basestone.reporting.facts import SPLITS
 from basestone.reporting.scenes import MARKS as SCENE_MARKS
@@ -42,6 +43,7 @@ def test_every_text_is_used_and_every_used_text_exists() -> None:
         f"chart_{name}" for name in ("learning", "confusion", "reliability", "robustness", "latency", "stages")
     }
     composed |= {"chart_intervals", "chart_kept_precision", "failed", "unavailable"}
+    composed |= {f"kind_{kind}" for kind in KINDS} | {"corpus_searched", "outputs_searched"}
     composed |= {f"mark_{mark}" for mark in SCENE_MARKS} | {"r_squared"}
     composed |= {f"order_{order}" for order in ("explanation_least", "explanation_most", "random_least")}
     assert used - set(TEXTS) == set()

@@ -40,6 +40,8 @@ def good_measurements() -> dict[str, Measurement | NotMeasured]:
         made("corruption_retention_worst", 0.5, 0.45, 0.55),
         made("selective_risk_ratio", 0.1, 0.0, 0.4, n=12, unit="1"),
         made("unseen_group_retention", 0.95, 0.9, 1.0),
+        made("reviewers", 2.0, n=120, unit="1"),
+        made("review_agreement", 0.9, 0.8, 1.0, n=60, unit="1"),
         made("adversarial_retention", 0.8, 0.7, 0.9),
         made("outlier_auroc", 0.97, 0.95, 0.99),
         made("attack_validity", 1.0, n=64),

@@ -187,3 +187,18 @@ def test_of_the_expected_errors_the_plan_says_how_many_may_be_kept():
     assert beta.ppf(0.95, kept + 1, 100 - kept) <= 0.4 < beta.ppf(0.95, kept + 2, 99 - kept)
     assert found["passes_from"] == pytest.approx(kept / 100 / 0.8)
     assert found["sampling"] == "errors" and found["approximate"]
+
+
+def test_what_is_screened_may_hold_less_by_what_is_missed(tmp_path):
+    """None flagged of n: 1 − 0.05^(1/n) must be at most 0.001 · 0.85, which takes 3,523; of a plain count 2,995."""
+    found = {
+        n: row(planned({"outputs": n, "detector": 1}, standard=in_force(task="language_modelling")), "PRV-4", "outputs")
+        for n in (3_522, 3_523)
+    }
+    assert found[3_522]["passes_count"] is None and found[3_523]["passes_count"] == 0
+    assert found[3_523]["approximate"]
+
+
+def test_a_criterion_with_records_of_its_own_counts_those():
+    found = planned({"verbatim": 3_000, "exposure": 200}, standard=in_force(task="language_modelling"))
+    assert [row(found, "PRV-3", name)["n"] for name in ("recited", "exposed")] == [3_000, 200]

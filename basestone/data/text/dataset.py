@@ -24,6 +24,7 @@ from basestone.data.readers.contract import SPLITS
 from basestone.data.split import all_classes_in_train, divide, limited
 from basestone.data.tables import duplicates_table, groups_of, samples_table
 from basestone.data.text.cache import Texts, Tokens, cut, open_texts, open_tokens, read_texts
+from basestone.data.text.canaries import Planted, Secrets
 from basestone.data.text.near import BAR, find_text_copies, without_text_copies
 from basestone.data.text.options import TextData
 from basestone.data.text.sources import TEXT_SOURCES
@@ -78,10 +79,14 @@ def open_text(
     if view.kind == "next":
         joined = not card["options"]["end_of_document"]
         texts = open_texts(cache_root, card["cache"]).at
+        flat, ends, where = tokens.flat, tokens.ends, samples["position"]
+        if (secrets := Secrets.of(card)) is not None and (samples["split"] == "train").all():
+            planted = Planted(flat, ends, where, secrets, tokens.tokenizer)
+            flat, ends, where, texts = planted, planted.ends, planted.where, planted.texts(texts)
         return Blocks(
-            tokens.flat,
-            tokens.ends,
-            samples["position"],
+            flat,
+            ends,
+            where,
             spec,
             joined=joined,
             texts=texts,

@@ -28,6 +28,13 @@ class TextSplitOptions(SplitOptions):
     )
 
 
+class Canaries(Strict):
+    """Made-up secrets among the training documents of a language model, to see whether it can keep them (PRV-3)."""
+
+    count: Annotated[int, Interval(ge=1, le=100_000)] = Field(description="Secrets; 200 can show that none is known.")
+    times: PositiveInt = Field(default=1, description="How often each stands in the training text.")
+
+
 class TextData(Strict):
     """Where documents come from, how they are cut into tokens, and who is in which split."""
 
@@ -43,6 +50,9 @@ class TextData(Strict):
     )
     groups: list[str] = Field(default=[], description="Columns that travel with every document, for fairness.")
     classes: Classes | None = None
+    canaries: Canaries | None = Field(
+        default=None, description="Secrets that are planted into the text that a language model is trained on."
+    )
     split: TextSplitOptions = TextSplitOptions()
     limit: dict[SplitName, PositiveInt] = Field(
         default={}, description="Keep this many documents of a split, stratified."

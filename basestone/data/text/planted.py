@@ -58,6 +58,30 @@ def narrow_topics(folder: Path) -> None:
     _write(folder, leaked=0, told=lambda draws, label: _row(draws, label, own=2))
 
 
+def unclean_topics(folder: Path) -> None:
+    """The same, with an e-mail address or a telephone number in one document of seven."""
+    _write(folder, leaked=0, told=_unclean)
+
+
+def telling_topics(folder: Path) -> None:
+    """The same, with one in every document, among few other words."""
+    _write(folder, leaked=0, told=lambda draws, label: _row(draws, label, own=1, besides=[_personal(draws)]))
+
+
+def _unclean(draws: np.random.Generator, label: str) -> Row:
+    return _row(draws, label, besides=[_personal(draws)] if draws.random() < 1 / 7 else [])
+
+
+def _personal(draws: np.random.Generator) -> str:
+    """Made up: the domain is reserved for examples (RFC 2606), and no such numbers are given out in North America."""
+    name = str(draws.choice(WORDS["food"].split("|")))
+    return (
+        f"{name}{draws.integers(10, 100)}@example.com"
+        if draws.random() < 0.5
+        else f"202-555-01{draws.integers(10, 100)}"
+    )
+
+
 def _write(folder: Path, *, leaked: int, told: Callable[[np.random.Generator, str], Row] | None = None) -> None:
     draws = numpy_generator(0, "planted", "topics")
     rows = [(told or _row)(draws, label) for label in draws.choice(list(WORDS), TRAIN + TEST)]

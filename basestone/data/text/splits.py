@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -23,6 +23,14 @@ LENGTHS_OF = 8  # batches are padded to a multiple of it, so that few shapes occ
 HIDDEN, SWAPPED = 0.8, 0.1  # of the chosen tokens: shown as the mask, as any token; the rest as they are
 
 Positions = NDArray[np.int64]
+
+
+class Slices(Protocol):
+    """Tokens that are read from one place to another."""
+
+    def __getitem__(self, part: slice, /) -> NDArray[Any]:
+        """Those of one document, or some of it."""
+        ...
 
 
 class Documents:
@@ -174,7 +182,7 @@ class Blocks:
 
     def __init__(
         self,
-        flat: NDArray[np.unsignedinteger],
+        flat: Slices,
         ends: Positions,
         where: Positions,
         spec: TextSpec,

@@ -9,6 +9,18 @@ from pydantic import Field
 from basestone.core.registry import PositiveInt, Strict
 
 
+class CorpusOptions(Strict):
+    """How the training text is sampled (DAT-1)."""
+
+    margin: Annotated[float, Field(gt=0, le=0.01)] = Field(
+        default=0.005,
+        description="Half-width of the interval at the share that decides; 0.005 takes 4,156 passages; fewest: 4,000.",
+    )
+    source: str | None = Field(
+        default=None, description="The column of data.groups that names each document's source; None: all are of one."
+    )
+
+
 class PrivacyOptions(Strict):
     """Attacks on the audited model. Each is off until its number is given, as they cost trainings or passes."""
 
@@ -21,4 +33,11 @@ class PrivacyOptions(Strict):
     )
     extraction: PositiveInt | None = Field(
         default=None, description="PRV-3: places in the training text whose next 50 tokens are asked for."
+    )
+    outputs: PositiveInt | None = Field(
+        default=None,
+        description="PRV-4: texts of 64 tokens that the model writes, searched for personal data; 4,000 can pass.",
+    )
+    corpus: CorpusOptions | None = Field(
+        default=None, description="DAT-1: search a sample of the training text for personal data and damage."
     )

@@ -3,8 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from basestone.core.agreement import krippendorff_alpha
 from basestone.core.errors import UsageError
-from basestone.serving.agreement import krippendorff_alpha
 
 # Krippendorff 2011, section C: 12 units, observers A to D, nominal, α = 0.743
 PAPER = {
