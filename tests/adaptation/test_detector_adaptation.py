@@ -125,7 +125,7 @@ def test_a_level_on_which_no_object_lies_may_rest_and_one_that_is_wrongly_still_
 def test_a_fresh_class_is_learnt_on_what_the_parent_knew(tmp_path):
     """Where things are is not learnt again: the loss of a new class falls below that of a network from nothing."""
     parent = build("yolo")
-    train(parent, 24)
+    train(parent, 20)
     save_weights(parent, tmp_path / "w.safetensors")
     started, fresh = build("yolo", ONE, seed=1), build("yolo", ONE, seed=1)
     start_from(started, tmp_path / "w.safetensors", keep_head=False)

@@ -1,4 +1,4 @@
-"""From a detector of four classes to one of them: trained by three methods, held against its parent, judged, shown."""
+"""From a detector of four classes to one of them: trained by two methods, held against its parent, judged, shown."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ stages:
       source: {kind: scenes, train: 60, test: 32, side: 64, objects: 2}
       image_size: 64
       classes: {circle: [circle]}
-    methods: [{kind: full}, {kind: probe}, {kind: lora, rank: 2}]
+    methods: [{kind: full}, {kind: lora, rank: 2}]
     objective: {kind: detection}
     augment: [{kind: flip}]
     fit: {max_steps: 10, batch_size: 8, optimizer: {kind: adamw, lr: 0.003}, schedule: {kind: one_cycle}}
@@ -82,7 +82,7 @@ def test_the_model_left_knows_one_class_and_the_audit_judges_it_on_that(adapted)
 
 
 def test_every_method_is_compared_by_average_precision_on_the_same_photographs(adapted, comparison):
-    assert comparison["unit"] == "map50_95" and list(comparison["methods"]) == ["full", "probe", "lora"]
+    assert comparison["unit"] == "map50_95" and list(comparison["methods"]) == ["full", "lora"]
     objects = set()
     for trial in comparison["trials"]:
         table = read_records(adapted.folder.stage("circles") / f"found-{trial['method']}-{trial['seed']}.parquet")
@@ -108,10 +108,10 @@ def test_the_parent_is_judged_before_by_its_answers_of_that_class_alone(adapted,
         assert gap["lower"] <= gap["value"] <= gap["upper"]
 
 
-def test_what_was_frozen_stayed_and_the_adapter_alone_restores_the_model(adapted, comparison):
+def test_what_was_frozen_stayed_and_folding_in_moved_nothing(comparison):
     proofs = {trial["method"]: trial["proof"] for trial in comparison["trials"]}
     assert all(proof["frozen_unchanged"] and proof["trained_moved"] for proof in proofs.values())
-    assert proofs["probe"]["trainable"] < proofs["full"]["trainable"] == proofs["full"]["parameters"]
+    assert proofs["lora"]["trainable"] < proofs["full"]["trainable"] == proofs["full"]["parameters"]
     assert proofs["lora"]["start_distance"] == 0 and proofs["lora"]["merge_distance"] < 1e-5
 
 

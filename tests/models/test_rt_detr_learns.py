@@ -20,12 +20,12 @@ from basestone.training.loop import fit
 from basestone.training.options import FitOptions
 
 DATA = {
-    "source": {"kind": "scenes", "train": 600, "test": 60, "side": 64, "objects": 1},
+    "source": {"kind": "scenes", "train": 400, "test": 60, "side": 64, "objects": 1},
     "image_size": 64,
     "split": {"validation": None},
 }
 FIT = {
-    "max_steps": 450,
+    "max_steps": 250,
     "batch_size": 16,
     "optimizer": {"kind": "adamw", "lr": 1e-3, "weight_decay": 1e-4},
     "schedule": {"kind": "one_cycle", "warmup_fraction": 0.1},
@@ -61,7 +61,7 @@ def test_it_beats_always_answering_the_mean_box(tmp_path):
     train, test = (
         open_split(tmp_path / "made", tmp_path / "cache", name, view=View(kind="boxes")) for name in ("train", "test")
     )
-    said = {"kind": "rt_detr", "width": 64, "layers": 2, "queries": 20, "noised": 20}
+    said = {"kind": "rt_detr", "width": 48, "layers": 2, "queries": 20, "noised": 20}
     model = MODELS.build(MODELS.options("rt_detr").model_validate(said), train.spec)
     INITS.build(INITS.options("default")(kind="default"), model, 0)
     objective = OBJECTIVES.build(OBJECTIVES.options("detection")(kind="detection"))

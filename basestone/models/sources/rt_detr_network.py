@@ -44,7 +44,7 @@ def build(
     if pretrained and path is None:
         raise UsageError("model.pretrained needs model.path, a folder with weights. Name one, or set it to false.")
     given = path is not None or config is not None
-    found = _configuration(path, revision, config) if given else _own_size(width, layers, queries, noised)
+    found = _configuration(path or "", revision, config) if given else _own_size(width, layers, queries, noised)
     known, found.num_labels = found.num_labels, spec.num_classes
     _check(spec, found)
     network = _weights(path or "", revision, found) if pretrained else RTDetrForObjectDetection(found)
@@ -86,17 +86,17 @@ def _own_size(width: int, layers: int, queries: int, noised: int) -> Any:
     )
 
 
-def _configuration(path: str | None, revision: str | None, config: dict[str, Any] | None) -> Any:
+def _configuration(path: str, revision: str | None, config: dict[str, Any] | None) -> Any:
     from transformers import AutoConfig, RTDetrConfig
 
     try:
         if config is not None:
             found = AutoConfig.for_model(**config)
         else:
-            local = Path(path or "").is_dir()
-            found = AutoConfig.from_pretrained(path or "", revision=revision or "main", local_files_only=local)
+            local = Path(path).is_dir()
+            found = AutoConfig.from_pretrained(path, revision=revision or "main", local_files_only=local)
     except (OSError, ValueError) as error:
-        raise no_weights("transformers", str(path), str(error).splitlines()[0]) from error
+        raise no_weights("transformers", path, str(error).splitlines()[0]) from error
     if not isinstance(found, RTDetrConfig):
         raise UsageError(f"model.path must name an RT-DETR; '{path}' is of the kind '{found.model_type}'. Change it.")
     return found
