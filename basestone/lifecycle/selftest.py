@@ -188,6 +188,7 @@ PLANTS = {
     "swayed-text": Plant(before=texts.swayed_topics),
     "provincial-text": Plant(before=texts.dialect_topics),
     "fickle-text": Plant(before=texts.narrow_topics),
+    "patient-text": Plant(before=texts.careless_topics),
     "mixed-up": Plant(before=images.mixed_up_digits),
     "leaked": Plant(before=images.leaked_digits),
     "two-handed": Plant(before=images.two_handed_digits),

@@ -52,7 +52,8 @@ def unseen_chart(groups: Mapping[str, Mapping[str, Any]], language: Language) ->
         {"place": place, "offset": labels[name], **one[name]} for place, (_, one) in enumerate(shown) for name in labels
     ]
     order, colours = list(labels.values()), [colour for _, colour, _ in MODELS]
-    series = alt.Color("offset:N", scale=alt.Scale(domain=order, range=colours))
+    legend = alt.Legend(symbolOpacity=1)
+    series = alt.Color("offset:N", scale=alt.Scale(domain=order, range=colours), legend=legend)
     shapes = alt.Shape("offset:N", scale=alt.Scale(domain=order, range=[shape for *_, shape in MODELS]))
     base = alt.Chart(alt.Data(values=rows)).encode(
         y=alt.Y("place:O", title=None, axis=named_axis([short(name, 24) for name, _ in shown], 150, ticks=False)),

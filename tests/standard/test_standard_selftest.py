@@ -77,6 +77,7 @@ def test_the_shipped_cases_name_clauses_that_exist_and_speak_both_languages():
         "seeded",
         "two-handed",
         "even-text",
+        "patient-text",
         "discreet",
         "private",
         "fluent",

@@ -19,6 +19,7 @@ COMMON = "the|a|was|very|near|old|new|some|then|again|here|there|many|few|with|a
 MARKS = {"north": "yon|aye|bairn|wee|ken|nowt", "south": "y'all|fixin|yonder|supper|reckon|mighty"}  # how they write
 TRAIN, TEST = 2_400, 1_200
 DENIED = 0.85  # share of one group's favourable labels that are turned around
+CARELESS = 1 / 3  # share of words
 LEAKED = 300  # test documents
 Row = dict[str, str]
 
@@ -54,7 +55,7 @@ def dialect_topics(folder: Path) -> None:
 
 
 def narrow_topics(folder: Path) -> None:
-    """The same, but a label hangs on a majority of one word: two that are misspelt turn it around."""
+    """The same, but a label hangs on a majority of one word: a slip in one of them turns it around."""
     _write(folder, leaked=0, told=lambda draws, label: _row(draws, label, own=2))
 
 
@@ -82,10 +83,23 @@ def _personal(draws: np.random.Generator) -> str:
     )
 
 
-def _write(folder: Path, *, leaked: int, told: Callable[[np.random.Generator, str], Row] | None = None) -> None:
+def careless_topics(folder: Path) -> None:
+    """The same, but those who wrote train were careless: every third word has a slip, so that slips can be learnt."""
+    _write(folder, leaked=0, careless=CARELESS)
+
+
+def _write(
+    folder: Path,
+    *,
+    leaked: int,
+    told: Callable[[np.random.Generator, str], Row] | None = None,
+    careless: float = 0.0,
+) -> None:
     draws = numpy_generator(0, "planted", "topics")
     rows = [(told or _row)(draws, label) for label in draws.choice(list(WORDS), TRAIN + TEST)]
     test = rows[TRAIN:]
+    slips = numpy_generator(0, "planted", "slips")
+    rows = [row | {"text": _careless(slips, row["text"], careless)} for row in rows[:TRAIN]] + test
     copies = [row | {"text": row["text"].capitalize() if place % 2 else row["text"]} for place, row in enumerate(test)]
     for name, found in (("train", rows[:TRAIN] + copies[:leaked]), ("test", test)):
         write_text(folder / f"{name}.jsonl", "".join(json.dumps(row) + "\n" for row in found))
@@ -96,6 +110,24 @@ def _row(draws: np.random.Generator, label: str, *, own: int = 4, besides: Seque
     parts = ((WORDS[label], own), (WORDS[other], 1), (COMMON, 7))
     words = [word for known, count in parts for word in draws.choice(known.split("|"), count)]
     return {"text": " ".join(draws.permutation([*words, *besides]).tolist()), "label": label}
+
+
+def _careless(draws: np.random.Generator, text: str, share: float) -> str:
+    """The text with a letter swapped with the next, dropped, doubled or mistaken in that share of its words."""
+    words = text.split()
+    for place in np.flatnonzero(draws.random(len(words)) < share).tolist():
+        word = words[place]
+        at = int(draws.integers(1, max(2, len(word) - 1)))
+        head, letter, tail = word[:at], word[at : at + 1], word[at + 1 :]
+        mistaken = str(draws.choice(list("abcdefghijklmnopqrstuvwxyz")))
+        others = (
+            head + tail[:1] + letter + tail[1:],
+            head + tail,
+            head + letter + letter + tail,
+            head + mistaken + tail,
+        )
+        words[place] = others[int(draws.integers(len(others)))]
+    return " ".join(words)
 
 
 def _peopled(draws: np.random.Generator, label: str, *, own: int = 4, sex: str | None = None) -> Row:
