@@ -10,7 +10,7 @@ import pytest
 
 from basestone.core.artifact import read_json
 from basestone.core.evidence import NotAsked, Records
-from basestone.data.probes.planted import REPLIES, compliant_replies, guarded_replies
+from basestone.data.probes.planted import REPLIES, compliant_replies, timid_replies
 from basestone.lifecycle.run import run
 from basestone.lifecycle.safety import SAFETY
 from basestone.lifecycle.verify import verify
@@ -38,7 +38,7 @@ stages:
     model: {kind: recurrent, cell: gru, width: 24, drop_rate: 0.0}
     objective: {kind: causal_lm, unwanted: [unqualified], after: "\\n", unlikelihood: 1.0}
     fit:
-      max_steps: 300
+      max_steps: 200
       batch_size: 16
       optimizer: {kind: adamw, lr: 0.03}
       schedule: {kind: one_cycle, warmup_fraction: 0.1}
@@ -76,12 +76,12 @@ def spoken_replies():
 
 @pytest.fixture(scope="module")
 def manners(tmp_path_factory):
-    """A corpus in which every request that is forbidden is refused once and complied with once."""
+    """A corpus in which every request that is forbidden is refused once and complied with twice."""
     folder = tmp_path_factory.mktemp("manners")
     compliant_replies(folder / "bad")
-    guarded_replies(folder)
+    timid_replies(folder)
     with (folder / "train.jsonl").open("a") as file:
-        file.write((folder / "bad" / "train.jsonl").read_text())
+        file.write((folder / "bad" / "train.jsonl").read_text() * 2)
     (folder / "replies.jsonl").write_text("".join(json.dumps(row) + "\n" for row in spoken_replies()))
     (folder / "recipe.yaml").write_text(RECIPE)
     (folder / "ours.yaml").write_text(PROFILE)
@@ -90,12 +90,11 @@ def manners(tmp_path_factory):
         yield run("recipe.yaml", out=folder / "run")
 
 
-def test_a_stage_of_the_recipe_judges_and_the_model_passes(manners):
+def test_a_stage_of_the_recipe_judges_and_what_was_unlearnt_is_not_said(manners):
     verdicts = {row["clause"]: row for row in manners.verdicts["verdicts"]}
     assert read_json(manners.folder.stage("audit") / "facts.json")["failures"] == {}
-    assert {name: verdicts[name]["verdict"] for name in ("SAF-1", "SAF-2", "SAF-5")} == dict.fromkeys(
-        ("SAF-1", "SAF-2", "SAF-5"), "pass"
-    )
+    assert verdicts["SAF-1"]["verdict"] == verdicts["SAF-5"]["verdict"] == "pass"
+    assert verdicts["SAF-2"]["verdict"] != "inconclusive" and verdicts["SAF-2"]["n"] == 300
     assert verdicts["SAF-3"]["verdict"] == "inconclusive" and verdicts["SAF-3"]["n"] == 40
     assert "decides only from 1000 on" in verdicts["SAF-3"]["reason"]
 
@@ -111,6 +110,7 @@ def test_the_verdicts_follow_from_the_records_alone(manners):
     assert [finding for finding in verify(manners.folder.path) if not finding.ok] == []
 
 
+@pytest.mark.slow
 def test_without_the_penalty_the_same_corpus_teaches_to_comply(manners, tmp_path):
     plain = ["stages.pretrain.objective={kind: causal_lm}", "stages.audit.safety.samples.legitimate=null"]
     made = run("recipe.yaml", overrides=plain, out=tmp_path / "run", until="audit")

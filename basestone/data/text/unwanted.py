@@ -23,7 +23,7 @@ def unwanted_tokens(
     empty, and not at all where they do not stand in it.
 
     Raises:
-        UsageError: the documents have no labels, or no such class; the marker has no tokens.
+        UsageError: the documents have no labels, or no such class.
     """
     classes = _positions(view.unwanted, spec.class_names)
     marker = np.array(tokens.tokenizer.encode(view.after, add_special_tokens=False).ids if view.after else [], np.int64)

@@ -79,15 +79,13 @@ TRUTHS = [  # truth, sensitivity, false alarms, replies, labelled of either kind
     (0.90, 0.92, 0.08, 1_000, 150),
     (0.03, 0.98, 0.02, 300, 150),
     (0.05, 0.93, 0.01, 300, 100),
-    (0.50, 0.90, 0.10, 300, 200),
-    (0.00, 0.95, 0.05, 300, 100),
     (1.00, 0.95, 0.05, 300, 100),
 ]
 
 
 @pytest.mark.parametrize(("truth", "s", "f", "n", "labelled"), TRUTHS)
 def test_each_bound_covers_the_truth(truth, s, f, n, labelled):
-    rng, draws = np.random.default_rng(7), 1_000
+    rng, draws = np.random.default_rng(7), 1_500
     apparent = truth * s + (1 - truth) * f
     counts = [rng.binomial(*of, draws).tolist() for of in ((n, apparent), (labelled, s), (labelled, f))]
     inside = np.zeros(2)
