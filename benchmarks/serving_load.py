@@ -78,17 +78,17 @@ async def one_caller(make: Make, requests: int) -> list[float]:
 
 async def many_callers(make: Make, callers: int, seconds: float) -> float:
     """Answers a second of those who ask without a pause."""
-    count, started = 0, time.perf_counter()
+    started = time.perf_counter()
 
-    async def call() -> None:
-        nonlocal count
-        caller = make()
+    async def call() -> int:
+        caller, answered = make(), 0
         while time.perf_counter() < started + seconds:
-            count += await caller.ask() == 200
+            status = await caller.ask()
+            answered += status == 200
         caller.close()
+        return answered
 
-    await asyncio.gather(*(call() for _ in range(callers)))
-    return count / (time.perf_counter() - started)
+    return sum(await asyncio.gather(*(call() for _ in range(callers)))) / (time.perf_counter() - started)
 
 
 @dataclass(frozen=True, kw_only=True)
