@@ -25,7 +25,7 @@ from basestone.lifecycle.origins import prepared_for
 from basestone.lifecycle.standing import state_folder
 
 PATIENCE_S = 60.0
-CHARGED = "a try from the studio"  # the request's id, by which its rows in the log are told from others'
+REQUEST = "a try by hand"  # its id, by which its rows in the log are told from those of callers
 
 
 def ask_service(path: Path, question: dict[str, Any], state: Path | None = None) -> dict[str, Any]:
@@ -42,7 +42,7 @@ def ask_service(path: Path, question: dict[str, Any], state: Path | None = None)
     run = RunFolder(path)
     notice, (tensor, shown) = _notice(path, state), _tensor(run, question)
     started = time.perf_counter()
-    status, answer = _post(notice, {"id": CHARGED, "inputs": [tensor]})
+    status, answer = _post(notice, {"id": REQUEST, "inputs": [tensor]})
     seconds = time.perf_counter() - started
     if status != 200:
         raise UsageError(f"The service answered {status}: {answer.get('error', '')}")

@@ -11,6 +11,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from basestone.core.errors import UsageError
 from basestone.core.run import RunFolder
 from basestone.core.spec import DataSpec, ImageSpec, TextSpec
@@ -50,8 +52,6 @@ def attribute(path: Path, question: dict[str, Any], method: str) -> dict[str, An
     _require_explainable(spec, is_sensitive(recipe, stage))
     players, shown = _parts(question, run.stage(prepared_for(recipe, stage)), run.stage(stage), spec)
     started = time.perf_counter()
-    import numpy as np
-
     samples = explained(subject, lambda _: players, np.zeros(1, np.int64), fewest=1, batch_size=1)
     values = attributed(explainer, _twin(run, stage, section.model_dump_json()), samples, 1)[0]
     return {

@@ -49,7 +49,7 @@ def logits(pristine, images):
 
 @pytest.mark.parametrize("corruption", ["fog", "pixelate"])
 def test_half_of_the_test_samples_is_like_the_other_and_corrupted_ones_are_not(logits, images, corruption):
-    """Both cost the model a fifth of its accuracy or more; it takes some twenty samples to see them."""
+    """Both cost a well-trained model a third of its accuracy or more; some twenty samples then show them."""
     rng, clean = np.random.default_rng(0), logits(lambda same: same)
     order = rng.permutation(len(clean))
     audited, rest = clean[order[:180]], order[180:]

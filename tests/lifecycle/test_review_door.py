@@ -10,7 +10,7 @@ import pytest
 from basestone.core.artifact import Manifest, write_json
 from basestone.core.errors import UsageError
 from basestone.lifecycle.review import decided, export_beside, next_case, one_case, picture_of, queue_of
-from basestone.serving.review import Doubtful, ReviewQueue
+from basestone.serving.review import Answer, Doubtful, ReviewQueue
 
 
 @pytest.fixture
@@ -22,7 +22,7 @@ def served(tmp_path: Path) -> Path:
     queue = ReviewQueue(tmp_path / "serving" / "review.db", ("cat", "dog"))
     told = {"request": "r", "digest": "d" * 64, "prediction": "cat", "confidence": 0.5, "reasons": ("foreign",)}
     tickets = [Doubtful(id=name, media="text/plain", input=name.encode(), **told) for name in ("one", "two", "three")]
-    queue.file({"request": "r", "samples": []}, tickets)
+    queue.file([Answer(told={"request": "r", "samples": []}, tickets=tickets)])
     queue.close()
     return tmp_path
 

@@ -11,6 +11,7 @@ from nicegui import run, ui
 
 from basestone.core.errors import BasestoneError
 from basestone.lifecycle.ask import MADE
+from basestone.lifecycle.serve import CLASSES
 from basestone.lifecycle.stop import release, stop
 from basestone.reporting.strings import Language
 from basestone.reporting.view import read_clauses
@@ -61,6 +62,7 @@ class Served:
         stamp = services.stamp(found.folder.path)
         waiting = self._once("waiting", stamp, lambda: services.open_cases(found.folder.path))
         told = {"run": found.name, "service": view, "waiting": waiting, "halt": self.halt, "halting": self.halting}
+        told |= {"playable": found.task in CLASSES}
         return render("service.html.j2", self.language, **told)
 
     def _forms(self, found: RunView, view: ServiceView) -> str:
