@@ -57,7 +57,7 @@ class Batcher:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """``run`` turns N×… samples into N×K logits and is never called twice at once."""
-        self._run, self.max_batch, self._longest, self.clock = run, max_batch, longest_wait_s, clock
+        self._run, self.max_batch, self.longest_wait_s, self.clock = run, max_batch, longest_wait_s, clock
         self._queue: deque[_Waiting] = deque()
         self._wake = asyncio.Event()
         self._per_sample_s: float | None = None
@@ -96,7 +96,7 @@ class Batcher:
 
     def refuse_if_full(self) -> None:
         """Full, when the queue holds all that can be answered in time. Cheap: asked before a body is even read."""
-        if len(self._queue) > self.max_batch and self.expected_wait_s > self._longest:
+        if len(self._queue) > self.max_batch and self.expected_wait_s > self.longest_wait_s:
             raise Full(self.expected_wait_s)
 
     async def submit(self, samples: Array, deadline: float = math.inf) -> Array:

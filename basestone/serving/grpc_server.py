@@ -124,9 +124,10 @@ class Servicer:
         if request.model_name != offer.name or request.model_version not in ("", offer.version):
             raise Refusal(404, f"There is no model '{request.model_name[:60]}'. Served: {offer.name} {offer.version}.")
         service.refuse_if_full()
-        parsed = self._parsed(request)
-        outputs = await service.infer(parsed, remaining_s)
-        return self._answer(parsed, outputs, raw=bool(request.raw_input_contents))
+        with service.load.counted():
+            parsed = self._parsed(request)
+            outputs = await service.infer(parsed, remaining_s)
+            return self._answer(parsed, outputs, raw=bool(request.raw_input_contents))
 
     def _parsed(self, request: Any) -> InferRequest:
         raw = list(request.raw_input_contents)

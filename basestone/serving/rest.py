@@ -80,9 +80,10 @@ class Inference:
         service.refuse_if_full()
         deadline_s = deadline_of(request.headers.get("x-deadline-ms"))
         body = await access.body(request, V2_TYPES)
-        parsed = parse(body, request.headers.get(JSON_LENGTH))
-        outputs = await unless_gone(request, service.infer(parsed, deadline_s))
-        return answer(parsed, service.offer.name, service.offer.version, outputs, service.parameters_of(outputs))
+        with service.load.counted():
+            parsed = parse(body, request.headers.get(JSON_LENGTH))
+            outputs = await unless_gone(request, service.infer(parsed, deadline_s))
+            return answer(parsed, service.offer.name, service.offer.version, outputs, service.parameters_of(outputs))
 
 
 def sentence(message: str) -> bytes:

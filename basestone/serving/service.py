@@ -20,6 +20,7 @@ from basestone.serving.batcher import Batcher, Expired, Full
 from basestone.serving.frames import Frame
 from basestone.serving.journal import Journal
 from basestone.serving.keeper import Keeper
+from basestone.serving.load import Load
 from basestone.serving.metrics import Metrics
 from basestone.serving.nursery import Nursery
 from basestone.serving.offer import Offer, Reader, Received
@@ -46,7 +47,7 @@ class Service:
         on_worker: Callable[[int | None], object] = lambda pid: None,
     ) -> None:
         """``nursery``: where the processes come from; ``on_worker`` hears of each new one's pid."""
-        self.offer, self.journal, self.metrics = offer, journal, Metrics()
+        self.offer, self.journal, self.metrics, self.load = offer, journal, Metrics(), Load()
         self.batcher = Batcher(self._run, max_batch=max_batch, longest_wait_s=longest_wait_s)
         self.keeper = Keeper(
             nursery,
@@ -131,6 +132,8 @@ class Service:
 
     def refuse_if_full(self) -> None:
         """Refusal 429 with Retry-After, before a body is even read."""
+        if self.load.expected_s > self.batcher.longest_wait_s:
+            raise busy(Full(self.load.expected_s))
         try:
             self.batcher.refuse_if_full()
         except Full as error:
