@@ -3,8 +3,11 @@ import string
 from pathlib import Path
 
 from basestone.measures.privacy.personal.rules import KINDS
+from basestone.measures.robustness.attacks import ATTACKS
+from basestone.measures.robustness.rewording import SEARCHES
 from basestone.reporting import strings
 from basestone.reporting.facts import SPLITS
+from basestone.reporting.robustness_charts import MODELS
 from basestone.reporting.scenes import MARKS as SCENE_MARKS
 from basestone.reporting.strings import TEXTS, both, say
 from basestone.reporting.wording import MARKS
@@ -44,6 +47,10 @@ def test_every_text_is_used_and_every_used_text_exists() -> None:
     }
     composed |= {"chart_intervals", "chart_kept_precision", "failed", "unavailable"}
     composed |= {f"kind_{kind}" for kind in KINDS} | {"corpus_searched", "outputs_searched"}
+    composed |= {f"after_{name}" for name in ("clean", *ATTACKS, *SEARCHES)}
+    composed |= {f"chart_attacked_{norm}" for norm in ("linf", "l2", "words")}
+    composed |= {f"model_{name}" for name, _, _ in MODELS}
+    composed |= {f"kind_{kind}" for kind in ("test", "noise", "textures", "source")}
     composed |= {f"mark_{mark}" for mark in SCENE_MARKS} | {"r_squared"}
     composed |= {f"order_{order}" for order in ("explanation_least", "explanation_most", "random_least")}
     assert used - set(TEXTS) == set()
