@@ -55,13 +55,17 @@ def standard_show(
 
 
 @standard_app.command("selftest")
-def standard_selftest(out: Out = None, json_: Json = False) -> None:
+def standard_selftest(
+    jobs: Annotated[int, typer.Option(min=1, help="Cases that run at the same time; the cores are shared out.")] = 1,
+    out: Out = None,
+    json_: Json = False,
+) -> None:
     """Train the shipped known-bad models and healthy controls; exit 1 unless each meets its fate."""
     from basestone.lifecycle.selftest import selftest
     from basestone.reporting.show import show_matrix
     from basestone.tracking.progress import ProgressTracker
 
-    matrix = selftest(out or Path("runs/selftest"), ProgressTracker())
+    matrix = selftest(out or Path("runs/selftest"), ProgressTracker(), jobs=jobs)
     print_result(matrix, json_, show_matrix)
     raise typer.Exit(0 if matrix["right"] else 1)
 

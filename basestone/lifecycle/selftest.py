@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -31,21 +33,48 @@ VARIABLE = "BASESTONE_SELFTEST"
 
 @dataclass(frozen=True)
 class Plant:
-    """What is done before training (given a folder for data) and after it (given the run); how it is drilled."""
+    """What is done before training (given a folder for data) and after it (given the run); how it is drilled.
+
+    ``alone``: it measures what the machine can bear, and shares it with no other case.
+    """
 
     before: Callable[[Path], object] | None = None
     after: Callable[[RunFolder], object] | None = None
     drilled: Callable[[Path, Tracker | None], dict[str, Any]] | None = None
+    alone: bool = False
 
 
-def selftest(folder: Path, tracker: Tracker | None = None) -> dict[str, Any]:
-    """Runs every case in ``folder`` and compares its verdicts with its fate; ``right`` says whether all agree."""
+def selftest(folder: Path, tracker: Tracker | None = None, *, jobs: int = 1) -> dict[str, Any]:
+    """Runs every case in ``folder`` and compares its verdicts with its fate; ``right`` says whether all agree.
+
+    ``jobs``: cases that run at the same time, each in a process with its share of the cores.
+    """
     from basestone.standard.selftest import kill_matrix, load_cases
 
     cases = load_cases()
+    shared = [case.id for case in cases if jobs > 1 and not PLANTS.get(case.id, Plant()).alone]
     with _planted_data(folder):
-        verdicts = {case.id: trial(case.id, folder, tracker) for case in cases}
+        verdicts = _side_by_side(shared, folder, jobs, tracker)
+        verdicts |= {case.id: trial(case.id, folder, tracker) for case in cases if case.id not in verdicts}
     return kill_matrix(cases, verdicts).to_json()
+
+
+def _side_by_side(cases: Sequence[str], folder: Path, jobs: int, tracker: Tracker | None) -> dict[str, dict[str, Any]]:
+    """Their verdicts; in processes that start anew, as a forked one may not use torch's threads."""
+    if not cases:
+        return {}
+    with ProcessPoolExecutor(jobs, get_context("spawn"), initializer=_share_cores, initargs=(jobs,)) as pool:
+        running, verdicts = {pool.submit(trial, case, folder): case for case in cases}, dict[str, dict[str, Any]]()
+        for ended in as_completed(running):
+            verdicts[running[ended]] = ended.result()
+            told = {"event": "progress", "stage": "selftest", "unit": "cases", "total": len(cases)}
+            if tracker is not None:
+                tracker.log({**told, "done": len(verdicts)})
+    return verdicts
+
+
+def _share_cores(jobs: int) -> None:
+    os.environ["OMP_NUM_THREADS"] = str(max(1, (os.cpu_count() or 1) // jobs))
 
 
 def trial(case: str, folder: Path, tracker: Tracker | None = None) -> dict[str, Any]:
@@ -200,7 +229,7 @@ PLANTS = {
     "masked": Plant(after=_mask),
     "tampered": Plant(after=_tamper),
     "unrecorded": Plant(after=_forget_energy),
-    "served": Plant(drilled=_drill),
-    "lying-stop": Plant(drilled=_lying),
-    "rewritten-log": Plant(drilled=_rewritten),
+    "served": Plant(drilled=_drill, alone=True),
+    "lying-stop": Plant(drilled=_lying, alone=True),
+    "rewritten-log": Plant(drilled=_rewritten, alone=True),
 }
