@@ -175,6 +175,7 @@ def test_a_text_at_once_and_the_same_as_events(client):
     ("path", "body", "status", "message"),
     [
         ("generate", {"text_input": 3}, 400, "'text_input' must be text."),
+        ("generate", {"text_input": ""}, 400, "'text_input' must be a text, and is empty."),
         ("generate_stream", {"text_input": "a", "parameters": {"n": 2}}, 400, "There is no parameter 'n'."),
         (
             "infer",

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from basestone.core.errors import DataError
 from basestone.core.spec import ImageSpec
 from basestone.serving.access import Access
 from basestone.serving.journal import Journal
@@ -35,6 +36,8 @@ class Alphabet:
     end = 0
 
     def tokens(self, text):
+        if not text:
+            raise DataError("'text_input' must be a text, and is empty.")
         return list(text.encode())
 
     def speaker(self, prompt):
