@@ -46,12 +46,12 @@ def model():
 def test_answers_have_the_shape_of_any_detector_and_are_the_surest_first(model):
     with torch.no_grad():
         found = model.eval()(IMAGES)
-        raw = model.undecided(IMAGES)
-    assert found.shape == (2, MAX_ANSWERS, 6) and raw.shape == (2, 12, 2 + 4)
+        told = model._run(IMAGES, None)
+    assert found.shape == (2, MAX_ANSWERS, 6) and told.logits.shape == (2, 12, 2)
     assert (found[:, :-1, 4] >= found[:, 1:, 4]).all()
-    scores = raw[0, :, :2].sigmoid()
+    scores = told.logits[0].sigmoid()
     query, label = divmod(int(scores.argmax()), 2)
-    x, y, w, h = (raw[0, query, 2:] * torch.tensor([96, 64, 96, 64])).tolist()
+    x, y, w, h = (told.pred_boxes[0, query] * torch.tensor([96, 64, 96, 64])).tolist()
     expected = [x - w / 2, y - h / 2, x + w / 2, y + h / 2, float(scores.max()), label]
     torch.testing.assert_close(found[0, 0], torch.tensor(expected), rtol=1e-4, atol=1e-4)
 
@@ -115,8 +115,21 @@ def test_a_fresh_network_begins_as_the_paper_says_and_by_the_seed_alone():
     name = "model.decoder.layers.0.encoder_attn.sampling_offsets"
     torch.testing.assert_close(first.network.get_submodule(name).bias, library.get_submodule(name).bias)
     with torch.no_grad():  # every query's box is the place that it was taken from
-        raw = first.eval().undecided(IMAGES)
-    assert (raw[..., 4:] <= 0.05 * 4 + 1e-4).all()
+        boxes = first.eval()._run(IMAGES, None).pred_boxes
+    sides = boxes[..., 2:]  # a twentieth at the finest level, twice that at each coarser one
+    assert ((sides - torch.tensor([0.05, 0.1, 0.2]).reshape(3, 1, 1, 1)).abs().amin(0) < 1e-4).all()
+
+
+def test_what_is_said_before_anything_is_chosen_does_not_turn_on_which_score_is_larger(model):
+    with torch.no_grad():
+        before = model.eval().undecided(IMAGES)
+        chosen = model.head["chosen"]
+        chosen.weight.neg_()  # another order of the places, hence other queries
+        after, places = model.undecided(IMAGES), 2 * 126
+        chosen.weight.neg_()
+    assert before.shape == (2, places + 12 * (2 + 4))
+    assert torch.equal(before[:, places:], after[:, places:]) and not torch.equal(before[:, :places], after[:, :places])
+    assert not chosen._forward_hooks
 
 
 def test_no_weight_is_read_by_nothing(model):

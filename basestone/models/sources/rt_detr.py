@@ -68,9 +68,22 @@ class RTDetr(nn.Module):
         return Loss(total=found.loss * count, count=count)
 
     def undecided(self, images: Tensor) -> Tensor:
-        """N×Q×(K + 4): every query's logits and box, in shares of the sides, before any is chosen."""
-        found = self._run(images, None)
-        return torch.cat([found.logits, found.pred_boxes], -1)
+        """N×Z: what every place says, and what the first Q of them become as queries.
+
+        Which are the surest, and so the queries of an answer, may turn on the last bit of two scores.
+        """
+        said: list[Tensor] = []
+
+        def first_places(_layer: nn.Module, _inputs: object, output: Tensor) -> Tensor:
+            said.append(output)
+            return torch.arange(output.shape[1], 0, -1.0, device=output.device)[None, :, None].expand_as(output)
+
+        handle = self.head["chosen"].register_forward_hook(first_places)
+        try:
+            found = self._run(images, None)
+        finally:
+            handle.remove()
+        return torch.cat([part.flatten(1) for part in (*said, found.logits, found.pred_boxes)], 1)
 
     def reset_layer(self, name: str, layer: nn.Module) -> bool:
         """The paper's own rules: where heads of attention look first, and what a fresh head answers."""
