@@ -125,7 +125,7 @@ def test_a_mosaic_of_images_with_one_label_each_is_refused(tmp_path):
         (
             "kind: yolo, backbone: resnet10t, width: 16, depth: 1",
             "kind: small_cnn",
-            "model.kind.*must fit the data \\(yolo, faster_rcnn\\); got 'small_cnn'",
+            "model.kind.*must fit the data \\(yolo, faster_rcnn, rt_detr\\); got 'small_cnn'",
         ),
         ("{kind: detection}", "{kind: cross_entropy}", "objective.kind.*must fit boxes; got 'cross_entropy'"),
         ("{kind: flip}", "{kind: cutout}", "augment.1.kind.*must move boxes along .*got 'cutout'"),

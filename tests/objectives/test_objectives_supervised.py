@@ -120,6 +120,7 @@ def test_what_a_recipe_may_say():
         "cross_entropy",
         "mse",
         "group_dro",
+        "group_penalty",
         "adversarial",
         "masked_lm",
         "causal_lm",

@@ -3,7 +3,7 @@
 (() => {
   const $ = (selector) => document.querySelector(selector);
   const here = location.pathname;
-  let held = null, skipped = [], busy = false;
+  let held = null, skipped = [], busy = false, turn = Promise.resolve();
 
   const say = (text) => { $(".said").textContent = text; };
   const said = (name, label) => $("[data-review]").dataset[name].replace("{label}", label);
@@ -69,19 +69,23 @@
     if (sound) sound.paused ? sound.play() : sound.pause();
   };
 
-  // A key that is pressed before the next case is there is dropped: nobody decides what they have not seen.
-  const deeds = { skip, undo, write };
-  const once = async (deed, ...values) => {
-    if (busy) return;
-    busy = true;
-    try { await deed(...values); } finally { busy = false; }
+  // A label that is pressed before the next case is there is dropped: nobody decides what they have not seen. Taking back
+  // and writing are of a case that was seen, and wait for their turn.
+  const inTurn = (deed, ...values) => {
+    const act = async () => {
+      busy = true;
+      try { await deed(...values); } finally { busy = false; }
+    };
+    turn = turn.then(act, act);
   };
+  const once = (deed, ...values) => busy || inTurn(deed, ...values);
+  const deeds = { skip: () => once(skip), undo: () => inTurn(undo), write: () => inTurn(write) };
 
   document.addEventListener("click", (event) => {
     const button = event.target.closest("[data-label], [data-do], [data-export]");
     if (!button || !$("[data-review]")) return;
     if (button.dataset.label !== undefined) once(choose, button.dataset.label);
-    else if (button.dataset.do) once(deeds[button.dataset.do]);
+    else if (button.dataset.do) deeds[button.dataset.do]();
     else fill("#exported", `${here}/export?form=${button.dataset.export}`, { method: "POST" });
   });
   document.addEventListener("keydown", (event) => {
@@ -89,9 +93,9 @@
     if (event.target.closest("input, textarea, select") || !$("[data-keys]").checked) return;
     const key = event.key.toLowerCase(), button = $(`#case [data-key="${CSS.escape(key)}"]`);
     const acts = event.target.closest("a, button, summary, audio");
-    if (key === "s") once(skip);
-    else if (key === "z") once(undo);
-    else if (key === "enter" && !acts) once(write);
+    if (key === "s") deeds.skip();
+    else if (key === "z") deeds.undo();
+    else if (key === "enter" && !acts) deeds.write();
     else if (key === " " && !acts && $("#case audio")) { event.preventDefault(); play(); }
     else if (key.length === 1 && button) once(choose, button.dataset.label);
   });
