@@ -38,6 +38,14 @@ def group_dro(
     return GroupDRO(rate, adjustment, label_smoothing)
 
 
+def sample_losses(model: nn.Module, batch: Batch, label_smoothing: float) -> Tensor:
+    """The cross-entropy of each of N samples, in nats."""
+    from torch.nn import functional
+
+    logits = model(batch.inputs).float()
+    return functional.cross_entropy(logits, batch.targets, reduction="none", label_smoothing=label_smoothing)
+
+
 class GroupDRO:
     """An objective (``core.contracts.Objective``) whose ``hook`` has its part in every step."""
 
@@ -52,11 +60,7 @@ class GroupDRO:
 
     def __call__(self, model: nn.Module, batch: Batch) -> Loss:
         """Of a model in training the weighted loss; of one that is evaluated, on other samples, the plain one."""
-        from torch.nn import functional
-
-        losses = functional.cross_entropy(
-            model(batch.inputs).float(), batch.targets, reduction="none", label_smoothing=self._smoothing
-        )
+        losses = sample_losses(model, batch, self._smoothing)
         if not model.training or losses.is_meta:  # operations are counted on tensors without values
             return Loss(total=losses.sum(), count=len(losses))
         if self.hook is None:

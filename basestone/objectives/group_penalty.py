@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from basestone.core.contracts import Loss
 from basestone.core.registry import OpenFraction, PositiveFloat
+from basestone.objectives.group_dro import sample_losses
 
 if TYPE_CHECKING:
     import numpy as np
@@ -41,11 +42,7 @@ class GroupPenalty:
 
     def __call__(self, model: nn.Module, batch: Batch) -> Loss:
         """Of a model in training with the penalty; of one that is evaluated, on other samples, without."""
-        from torch.nn import functional
-
-        losses = functional.cross_entropy(
-            model(batch.inputs).float(), batch.targets, reduction="none", label_smoothing=self._smoothing
-        )
+        losses = sample_losses(model, batch, self._smoothing)
         if not model.training or losses.is_meta:  # operations are counted on tensors without values
             return Loss(total=losses.sum(), count=len(losses))
         if self._group is None:
