@@ -95,8 +95,8 @@ async def many_callers(make: Make, callers: int, seconds: float) -> float:
 class Flood:
     """What became of an open loop: 200s a second, how many ended how (0: never), the slowest answer and refusal.
 
-    ``failures``: why some never ended. Times count from when a request was due. ``sender_late_s``: how late the sender itself was at worst; where that is
-    most of the times above, the sender was short of CPU, not the server.
+    ``failures``: why some never ended. Times count from when a request was due. ``sender_late_s``: how late the sender
+    itself was at worst; where that is most of the times above, the sender was short of CPU, not the server.
     """
 
     offered_per_s: float
