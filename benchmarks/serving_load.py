@@ -95,13 +95,14 @@ async def many_callers(make: Make, callers: int, seconds: float) -> float:
 class Flood:
     """What became of an open loop: 200s a second, how many ended how (0: never), the slowest answer and refusal.
 
-    Times count from when a request was due. ``sender_late_s``: how late the sender itself was at worst; where that is
-    most of the times above, the sender was short of CPU, not the server.
+    ``failures``: why some never ended. Times count from when a request was due. ``sender_late_s``: how late the sender
+    itself was at worst; where that is most of the times above, the sender was short of CPU, not the server.
     """
 
     offered_per_s: float
     answered_per_s: float
     statuses: dict[int, int]
+    failures: dict[str, int]
     slowest_answer_s: float
     slowest_refusal_s: float
     sender_late_s: float
@@ -111,7 +112,7 @@ async def overload(make: Make, rate: float, seconds: float) -> Flood:
     """Requests are sent when they are due, each on a connection that is free or new."""
     rng, started, idle = np.random.default_rng(0), time.perf_counter(), list[Caller]()
     due = np.cumsum(rng.exponential(1 / rate, int(rate * seconds)))
-    found, late = list[tuple[int, float]](), list[float]()
+    found, late, failures = list[tuple[int, float]](), list[float](), Counter[str]()
 
     async def one(at: float) -> None:
         await asyncio.sleep(max(0.0, started + at - time.perf_counter()))
@@ -120,8 +121,9 @@ async def overload(make: Make, rate: float, seconds: float) -> Flood:
         try:
             status = await asyncio.wait_for(caller.ask(), PATIENCE_S)
             idle.append(caller)
-        except (TimeoutError, OSError, asyncio.IncompleteReadError):
+        except (TimeoutError, OSError, asyncio.IncompleteReadError) as error:
             status = 0
+            failures[repr(error)[:80]] += 1
         found.append((status, time.perf_counter() - started - at))
 
     await asyncio.gather(*(one(float(at)) for at in due))
@@ -133,6 +135,7 @@ async def overload(make: Make, rate: float, seconds: float) -> Flood:
         offered_per_s=len(due) / float(due[-1]),
         answered_per_s=statuses[200] / wall,
         statuses=dict(statuses),
+        failures=dict(failures.most_common(5)),
         slowest_answer_s=max((took for status, took in found if status == 200), default=0.0),
         slowest_refusal_s=max((took for status, took in found if status != 200), default=0.0),
         sender_late_s=max(late),

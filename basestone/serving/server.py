@@ -81,6 +81,7 @@ def run_server(make_service: Callable[[], Awaitable[Service]], access: Access, o
         config = uvicorn.Config(
             build_app(begin, access),
             log_level="warning",
+            loop="asyncio",  # uvloop accepts too slowly under overload: connections were reset, callers waited 16 s
             access_log=False,
             server_header=False,
             timeout_graceful_shutdown=GRACE_S,
@@ -142,6 +143,7 @@ def listening(post: Post) -> Iterator[socket.socket]:
         listener = socket.create_server((post.host, post.port), family=family, backlog=2048)
     except OSError as error:
         raise UsageError(f"{post.host}:{post.port} must be free to listen on and is not ({error.strerror}).") from error
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # an answer's head must not wait for its body
     listener.set_inheritable(False)
     post.port = listener.getsockname()[1]
     with listener:
