@@ -193,15 +193,21 @@ def show_models(rows: Sequence[Mapping[str, Any]], width: int) -> RenderableType
 
 
 def show_matrix(matrix: Mapping[str, Any], width: int) -> RenderableType:
-    """The kill matrix: a case a row, a clause a column; what must fail is marked."""
+    """The kill matrix, a case a row: what it must fail, and every cell that is not as it must be.
+
+    The cells of all clauses are in the JSON; no terminal is as wide.
+    """
     table = _table("known-bad models and healthy controls")
-    clauses = [name for name in matrix["rows"][0] if name not in ("case", "fault", "must_fail")]
-    for heading in ("case", "fault", *clauses):
+    for heading in ("case", "fault", "must fail", "passes", "wrong"):
         table.add_column(heading, overflow="fold")
     for row in matrix["rows"]:
-        cells = [_cell(row[clause], must=clause == row["must_fail"]) for clause in clauses]
-        table.add_row(row["case"], row["fault"]["en"], *cells)
-    verdict = "✓ every cell is as it must be" if matrix["right"] else "✗ the cells marked ! are wrong"
+        cells = {name: word for name, word in row.items() if name not in ("case", "fault", "must_fail")}
+        must = row["must_fail"]
+        shown = _cell(f"{must}: {cells[must]}", cells[must]) if must else Text("–", "dim")
+        wrong = "; ".join(f"{name}: {word}" for name, word in cells.items() if "!" in word)
+        passed = str(sum(word == "pass" for word in cells.values()))
+        table.add_row(row["case"], row["fault"]["en"], shown, passed, Text(wrong, "bold reverse"))
+    verdict = "✓ every cell is as it must be" if matrix["right"] else "✗ some cells are wrong"
     unproven = ", ".join(matrix["unproven"])
     note = (
         f"No case must fail {unproven}: that they can is not shown." if unproven else "Every clause was shown to fail."
@@ -209,10 +215,8 @@ def show_matrix(matrix: Mapping[str, Any], width: int) -> RenderableType:
     return Group(table, Text(verdict, "bold green" if matrix["right"] else "bold red"), Text(note, "dim"))
 
 
-def _cell(word: str, *, must: bool) -> Text:
-    verdict = word.partition(" ")[0]
-    style = "bold reverse" if "!" in word else STYLES.get(verdict, "dim")
-    return Text(f"[{word}]" if must else word, style)
+def _cell(text: str, word: str) -> Text:
+    return Text(text, "bold reverse" if "!" in word else STYLES.get(word.partition(" ")[0], "dim"))
 
 
 def _quantity(value: float | None, unit: str) -> str:

@@ -130,11 +130,27 @@ def test_what_is_printed_names_what_failed():
     assert "2 checks hold" in _text(show_findings({"findings": [rows[1]] * 2}, 120))
     matrix = {
         "right": False,
-        "rows": [{"case": "bad", "fault": {"en": "broken"}, "must_fail": "A-1", "A-1": "pass ! expected fail"}],
+        "rows": [
+            {
+                "case": "bad",
+                "fault": {"en": "broken"},
+                "must_fail": "A-1",
+                "A-1": "pass ! expected fail",
+                "C-1": "pass",
+            },
+            {
+                "case": "fine",
+                "fault": {"en": "none"},
+                "must_fail": None,
+                "A-1": "pass",
+                "C-1": "error ! expected sound",
+            },
+        ],
         "unproven": ["B-1"],
     }
     text = _text(show_matrix(matrix, 120))
-    assert "[pass ! expected fail]" in text and "B-1" in text and "✗" in text
+    assert "A-1: pass ! expected fail" in text and "C-1: error ! expected sound" in text
+    assert "B-1" in text and "✗" in text
     assert "1,234" in _text(show_rows([{"name": "m", "parameters": 1234, "flops": None}], 120))
 
 
