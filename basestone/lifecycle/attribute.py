@@ -53,7 +53,8 @@ def attribute(path: Path, question: dict[str, Any], method: str) -> dict[str, An
     players, shown = _parts(question, run.stage(prepared_for(recipe, stage)), run.stage(stage), spec)
     started = time.perf_counter()
     samples = explained(subject, lambda _: players, np.zeros(1, np.int64), fewest=1, batch_size=1)
-    values = attributed(explainer, _twin(run, stage, section.model_dump_json()), samples, 1)[0]
+    twin = _twin(run, stage, section.model_dump_json(), run.manifests()[stage].digest)
+    values = attributed(explainer, twin, samples, 1)[0]
     return {
         "answer": spec.class_names[int(samples.targets[0])],
         "values": values.tolist(),
@@ -90,7 +91,7 @@ def _parts(question: dict[str, Any], prepared: Path, folder: Path, spec: DataSpe
 
 
 @lru_cache(maxsize=1)
-def _twin(run: RunFolder, stage: str, section: str) -> Subject:
+def _twin(run: RunFolder, stage: str, section: str, _digest: str) -> Subject:
     """The audited model's weights in PyTorch, differentiable, where what is audited may be a compiled runtime."""
     from basestone.lifecycle.restore import as_subject, restore
 

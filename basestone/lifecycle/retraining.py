@@ -5,14 +5,15 @@ Shadow models and models that never saw a group are trained here, by the recipe 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import shutil
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from basestone.core.contracts import hook_of, view_of
-from basestone.core.evidence import RecordsMissing
+from basestone.core.evidence import RecordsMissing, read_records, write_records
 from basestone.lifecycle.collect import Session
 from basestone.lifecycle.pretrain import informed, initialised
 from basestone.lifecycle.restore import as_subject, prepared_spec
@@ -20,6 +21,8 @@ from basestone.recipe.schema import Pretrain
 from basestone.training.options import FitOptions
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from basestone.core.contracts import Tracker
     from basestone.data.chosen import Chosen
     from basestone.measures.subject import Subject
@@ -101,6 +104,18 @@ class Retraining:
             hook=hook_of(objective),
         )
         return as_subject(model, spec, self.session.section)
+
+    def answers(self, name: str, answered: Callable[[Path], NDArray[Any]]) -> NDArray[Any]:
+        """What the retrained model ``name`` said, kept; ``answered`` trains it in a folder and asks it, unless it was.
+
+        The weights are not kept, so that an interrupted audit goes on with the training that it was at.
+        """
+        folder = self.session.folder / "checkpoints" / name
+        path = folder / "answers.parquet"
+        if not path.exists():
+            write_records(path, {"answer": answered(folder)})
+            shutil.rmtree(folder / "checkpoints", ignore_errors=True)
+        return read_records(path)["answer"]
 
     def _objective(self) -> Any:
         """What the audited model was trained for; a new one each time, as some remember what they saw."""

@@ -1,13 +1,11 @@
 """Shadow models: the audited model's own training once more, each time on a random half of what it saw and did not see.
 
 Each sample of the pool (training and held-out samples) is in the training data of half of the shadows, drawn anew for
-every sample (Carlini et al. 2022, section IV-C). A finished shadow leaves its answers, not its weights: an interrupted
-audit goes on with the one that it was at.
+every sample (Carlini et al. 2022, section IV-C).
 """
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from basestone.core.evidence import NotAsked, read_records, write_records
+from basestone.core.evidence import NotAsked
 from basestone.core.seed import derive, numpy_generator
 from basestone.lifecycle.canaries import canary_positions
 from basestone.lifecycle.collect import Session
@@ -82,12 +80,7 @@ class Shadows:
 
     def _trained(self, number: int) -> NDArray[np.float64]:
         """What the shadow says of the samples asked about; it is trained unless that was done already."""
-        folder = self.session.folder / "checkpoints" / f"shadow-{number}"
-        path = folder / "answers.parquet"
-        if not path.exists():
-            write_records(path, {"answer": self._answers(self._fitted(number, folder))})
-            shutil.rmtree(folder / "checkpoints", ignore_errors=True)
-        return read_records(path)["answer"]
+        return self.again.answers(f"shadow-{number}", lambda folder: self._answers(self._fitted(number, folder)))
 
     def _fitted(self, number: int, folder: Path) -> Subject:
         from basestone.data.chosen import Chosen

@@ -1,12 +1,10 @@
 """The collector of domain shift: each group's test samples, answered by a model that was trained without that group.
 
-The recipe trains the audited model again for every group that is left out. A finished training leaves its answers, not
-its weights: an interrupted audit goes on with the one that it was at.
+The recipe trains the audited model again for every group that is left out.
 """
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from basestone.core.errors import UsageError, did_you_mean
-from basestone.core.evidence import NotAsked, Records, read_records, write_records
+from basestone.core.evidence import NotAsked, Records
 from basestone.core.seed import derive, numpy_generator
 from basestone.lifecycle.collect import Session
 from basestone.lifecycle.retraining import Overall, Retraining
@@ -88,13 +86,9 @@ class Unseen:
 
     def _answered(self, number: int, count: int, group: str, index: NDArray[np.int64]) -> NDArray[np.int64]:
         """The classes of the samples at ``index``; the model is trained unless that was done already."""
-        folder = self.session.folder / "checkpoints" / f"without-{number}"
-        path = folder / "answers.parquet"
-        if not path.exists():
-            subject = self._fitted(number, count, group, folder)
-            write_records(path, {"prediction": self._classes(subject, index)})
-            shutil.rmtree(folder / "checkpoints", ignore_errors=True)
-        return read_records(path)["prediction"]
+        return self.again.answers(
+            f"without-{number}", lambda folder: self._classes(self._fitted(number, count, group, folder), index)
+        )
 
     def _classes(self, subject: Subject, index: NDArray[np.int64]) -> NDArray[np.int64]:
         from basestone.measures.subject import collect_clean

@@ -65,11 +65,7 @@ class InferRequest:
 def parse(body: bytes, json_length: str | None) -> InferRequest:
     """Reads a request's body; ``json_length`` is the header of the binary extension. Refusal 400 says what is wrong."""
     head, raw = _divided(body, json_length)
-    try:
-        value = json.loads(head, parse_constant=finite)
-    except (ValueError, RecursionError) as error:
-        raise Refusal(400, f"The body must be JSON and is not: {error}.") from error
-    document = mapping(value, "the body")
+    document = json_object(head)
     listed = document.get("inputs")
     if not isinstance(listed, list) or not listed:
         raise Refusal(400, "'inputs' must be a list of at least one tensor.")
@@ -84,6 +80,15 @@ def parse(body: bytes, json_length: str | None) -> InferRequest:
     return InferRequest(
         id=identity(document.get("id")), inputs=tuple(inputs), outputs=outputs, binary=binary, parameters=parameters
     )
+
+
+def json_object(body: bytes) -> dict[str, Any]:
+    """The body, a JSON object with finite numbers; Refusal 400 when it is none."""
+    try:
+        value = json.loads(body, parse_constant=finite)
+    except (ValueError, RecursionError) as error:
+        raise Refusal(400, f"The body must be JSON and is not: {error}.") from error
+    return mapping(value, "the body")
 
 
 def identity(value: Any) -> str:

@@ -5,13 +5,12 @@ https://github.com/kserve/open-inference-protocol, ``generate_rest.yaml``. ``top
 
 from __future__ import annotations
 
-import json
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
-from basestone.serving.protocol import Refusal, finite, identity, mapping, text
+from basestone.serving.protocol import Refusal, identity, json_object, mapping, text
 
 MAX_TOKENS, DEFAULT_TOKENS = 512, 20  # as the specification has them
 MAX_STOPS, MAX_STOP = 5, 100  # sequences, characters of one
@@ -40,11 +39,7 @@ class Wanted:
 
 def parse_wanted(body: bytes) -> Wanted:
     """Reads a request's body; Refusal 400 says what is wrong."""
-    try:
-        value = json.loads(body, parse_constant=finite)
-    except (ValueError, RecursionError) as error:
-        raise Refusal(400, f"The body must be JSON and is not: {error}.") from error
-    document = mapping(value, "the body")
+    document = json_object(body)
     told = mapping(document.get("parameters") or {}, "'parameters'")
     if unknown := sorted(set(told) - set(PARAMETERS)):
         raise Refusal(400, f"There is no parameter '{unknown[0][:60]}'. Known: {', '.join(PARAMETERS)}.")

@@ -6,6 +6,7 @@ import json
 from xml.etree import ElementTree
 
 import pytest
+from house_profile import at_home
 
 from basestone.core.artifact import read_json
 from basestone.data.text.planted import even_topics
@@ -40,24 +41,14 @@ stages:
     samples: {latency_runs: 299, replay: 32}
   report: {}
 """
-PROFILE = """\
-id: ours
-standard: house
-title: {en: Ours, zh: 本单位}
-text: {en: Ours., zh: 本单位。}
-tasks: ["*"]
-clauses: {FAI-1: {}, FAI-2: {}, FAI-3: {}, HUM-1: {}}
-"""
+CLAUSES = ("FAI-1", "FAI-2", "FAI-3", "HUM-1")
 
 
 @pytest.fixture(scope="module")
 def fair(tmp_path_factory):
     folder = tmp_path_factory.mktemp("regions")
     even_topics(folder)
-    (folder / "recipe.yaml").write_text(RECIPE)
-    (folder / "ours.yaml").write_text(PROFILE)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(folder)
+    with at_home(folder, RECIPE, *CLAUSES):
         yield run("recipe.yaml", out=folder / "run")
 
 

@@ -6,6 +6,7 @@ import shutil
 
 import numpy as np
 import pytest
+from house_profile import at_home
 
 from basestone.core.artifact import read_json
 from basestone.core.errors import Stopped
@@ -42,14 +43,7 @@ stages:
     samples: {latency_runs: 299, replay: 32}
   report: {}
 """
-PROFILE = """\
-id: ours
-standard: house
-title: {en: Ours, zh: 本单位}
-text: {en: Ours., zh: 本单位。}
-tasks: ["*"]
-clauses: {GEN-1: {}, ROB-2: {}, ROB-3: {}, ROB-4: {}}
-"""
+CLAUSES = ("GEN-1", "ROB-2", "ROB-3", "ROB-4")
 FLOOR = ["stages.audit.declare={GEN-1: 0.8}"]
 
 
@@ -57,10 +51,7 @@ FLOOR = ["stages.audit.declare={GEN-1: 0.8}"]
 def divided(tmp_path_factory):
     folder = tmp_path_factory.mktemp("dialects")
     dialect_topics(folder)
-    (folder / "recipe.yaml").write_text(RECIPE)
-    (folder / "ours.yaml").write_text(PROFILE)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(folder)
+    with at_home(folder, RECIPE, *CLAUSES):
         yield run("recipe.yaml", overrides=FLOOR, out=folder / "run")
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from house_profile import at_home
 
 from basestone.core.artifact import read_json
 from basestone.core.evidence import NotAsked, Records
@@ -53,14 +54,7 @@ stages:
       samples: {forbidden: 300, legitimate: 300, risky: 40}
   report: {}
 """
-PROFILE = """\
-id: ours
-standard: house
-title: {en: Ours, zh: 本单位}
-text: {en: Ours., zh: 本单位。}
-tasks: ["*"]
-clauses: {SAF-1: {}, SAF-2: {}, SAF-3: {}, SAF-5: {}}
-"""
+CLAUSES = ("SAF-1", "SAF-2", "SAF-3", "SAF-5")
 
 
 def spoken_replies():
@@ -83,10 +77,7 @@ def manners(tmp_path_factory):
     with (folder / "train.jsonl").open("a") as file:
         file.write((folder / "bad" / "train.jsonl").read_text() * 2)
     (folder / "replies.jsonl").write_text("".join(json.dumps(row) + "\n" for row in spoken_replies()))
-    (folder / "recipe.yaml").write_text(RECIPE)
-    (folder / "ours.yaml").write_text(PROFILE)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(folder)
+    with at_home(folder, RECIPE, *CLAUSES):
         yield run("recipe.yaml", out=folder / "run")
 
 

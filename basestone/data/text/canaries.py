@@ -62,7 +62,12 @@ class Planted:
         self.ends = np.concatenate([ends, ends[-1] + np.cumsum([len(ids) for ids in spelled])])
         planted = np.repeat(self._documents + np.arange(secrets.count), secrets.times)
         draws = numpy_generator(secrets.seed, "canary places")
-        self.where = np.insert(where, draws.integers(len(where) + 1, size=len(planted)), draws.permutation(planted))
+        self._places = draws.integers(len(where) + 1, size=len(planted))
+        self.where = np.insert(where, self._places, draws.permutation(planted))
+
+    def among(self, values: NDArray[Any], of_canary: int) -> NDArray[Any]:
+        """A value of each document with that of the canaries among them, in the order of ``where``."""
+        return np.insert(values, self._places, of_canary)
 
     def __getitem__(self, part: slice) -> NDArray[Any]:
         """Tokens of one document."""

@@ -30,7 +30,7 @@ from basestone.data.text.options import TextData
 from basestone.data.text.sources import TEXT_SOURCES
 from basestone.data.text.splits import Blocks, Documents, Masked
 from basestone.data.text.tokenizers import Vocabulary, continues_word, describe_tokenizer
-from basestone.data.text.unwanted import unwanted_tokens
+from basestone.data.text.unwanted import NO_CLASS, unwanted_tokens
 
 Positions = NDArray[np.int64]
 
@@ -79,10 +79,11 @@ def open_text(
     if view.kind == "next":
         joined = not card["options"]["end_of_document"]
         texts = open_texts(cache_root, card["cache"]).at
-        flat, ends, where = tokens.flat, tokens.ends, samples["position"]
+        flat, ends, where, labels = tokens.flat, tokens.ends, samples["position"], samples["label"]
         if (secrets := Secrets.of(card)) is not None and (samples["split"] == "train").all():
             planted = Planted(flat, ends, where, secrets, tokens.tokenizer)
             flat, ends, where, texts = planted, planted.ends, planted.where, planted.texts(texts)
+            labels = planted.among(labels, NO_CLASS)
         return Blocks(
             flat,
             ends,
@@ -91,7 +92,9 @@ def open_text(
             joined=joined,
             texts=texts,
             decode=lambda ids: tokens.tokenizer.decode(ids, skip_special_tokens=False),
-            unwanted=unwanted_tokens(tokens, samples, spec, view, joined=joined) if view.unwanted else None,
+            unwanted=unwanted_tokens(flat, ends, where, labels, spec, view, tokens.tokenizer, joined=joined)
+            if view.unwanted
+            else None,
         )
     documents = Documents(
         tokens.flat,

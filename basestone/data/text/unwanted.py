@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,13 +10,30 @@ from numpy.typing import NDArray
 from basestone.core.contracts import View
 from basestone.core.errors import UsageError, did_you_mean
 from basestone.core.spec import TextSpec
-from basestone.data.text.cache import Tokens
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+
+    from basestone.data.text.splits import Slices
+
+
+NO_CLASS = -1  # of a text that is no document of the data
 
 
 def unwanted_tokens(
-    tokens: Tokens, samples: Mapping[str, NDArray[Any]], spec: TextSpec, view: View, *, joined: bool
+    flat: Slices,
+    ends: NDArray[np.int64],
+    where: NDArray[np.int64],
+    labels: NDArray[np.int64],
+    spec: TextSpec,
+    view: View,
+    tokenizer: Tokenizer,
+    *,
+    joined: bool,
 ) -> NDArray[np.bool_]:
-    """One truth value a token of the stream that ``samples`` make; the end token of a document is never unwanted.
+    """One truth value a token of the stream; the end token of a document is never unwanted.
+
+    ``flat``, ``ends``, ``where``: as ``Blocks`` takes them; ``labels``: the class of each of ``where``.
 
     A document counts from behind the first place where the tokens of ``view.after`` stand; whole where ``after`` is
     empty, and not at all where they do not stand in it.
@@ -26,10 +42,10 @@ def unwanted_tokens(
         UsageError: the documents have no labels, or no such class.
     """
     classes = _positions(view.unwanted, spec.class_names)
-    marker = np.array(tokens.tokenizer.encode(view.after, add_special_tokens=False).ids if view.after else [], np.int64)
+    marker = np.array(tokenizer.encode(view.after, add_special_tokens=False).ids if view.after else [], np.int64)
     marks: list[NDArray[np.bool_]] = []
-    for place, label in zip(samples["position"].tolist(), samples["label"].tolist(), strict=True):
-        found = tokens.flat[tokens.ends[place] : tokens.ends[place + 1]]
+    for place, label in zip(where.tolist(), labels.tolist(), strict=True):
+        found = flat[ends[place] : ends[place + 1]]
         mark = np.zeros(len(found) + (not joined), bool)
         if label in classes:
             mark[_behind(found, marker) : len(found)] = True

@@ -11,8 +11,9 @@ import torch
 from basestone.core.contracts import View
 from basestone.core.errors import UsageError
 from basestone.core.spec import TextSpec
+from basestone.data.text.canaries import Planted, Secrets
 from basestone.data.text.splits import Blocks
-from basestone.data.text.unwanted import unwanted_tokens
+from basestone.data.text.unwanted import NO_CLASS, unwanted_tokens
 
 SPEC = TextSpec(vocab_size=50, max_length=4, pad=0, start=1, end=2, mask=3, class_names=("good", "bad"), head="tokens")
 FLAT = np.array([10, 7, 8, 11, 12, 10, 7, 8, 13, 14, 10, 7, 15], np.uint16)  # three documents of 5, 5 and 3
@@ -21,10 +22,8 @@ ENDS = np.array([0, 5, 10, 13], np.int64)
 
 def marked(after, *, labels=(0, 1, 1), joined=False, unwanted=("bad",), spec=SPEC):
     tokenizer = SimpleNamespace(encode=lambda text, add_special_tokens: SimpleNamespace(ids=[7, 8][: len(text)]))
-    tokens = SimpleNamespace(flat=FLAT, ends=ENDS, tokenizer=tokenizer)
-    samples = {"position": np.arange(3), "label": np.array(labels)}
     view = View(kind="next", unwanted=unwanted, after=after)
-    return unwanted_tokens(tokens, samples, spec, view, joined=joined)
+    return unwanted_tokens(FLAT, ENDS, np.arange(3), np.array(labels), spec, view, tokenizer, joined=joined)
 
 
 def test_only_what_is_behind_the_marker_in_an_unwanted_document_counts():
@@ -51,6 +50,18 @@ def test_targets_carry_the_mark_wherever_the_stream_is_cut():
         added = found.targets - told.targets
         assert set(added.unique().tolist()) == {0, 50}
         assert set(told.targets[added == 50].tolist()) == {13, 14}, "those of the second document, behind 7 and 8"
+
+
+def test_canaries_among_the_documents_move_the_marks_and_are_never_unwanted():
+    spell = SimpleNamespace(encode_batch_fast=lambda texts, **_: [SimpleNamespace(ids=[20, 7, 8, 21]) for _ in texts])
+    planted = Planted(FLAT, ENDS, np.arange(3), Secrets(count=4, times=2, seed=3), spell)
+    labels = planted.among(np.array([0, 1, 1]), NO_CLASS)
+    view, none = View(kind="next", unwanted=("bad",)), SimpleNamespace()
+    found = unwanted_tokens(planted, planted.ends, planted.where, labels, SPEC, view, none, joined=False)
+    blocks = Blocks(planted, planted.ends, planted.where, SPEC, joined=False, texts=list, decode=str, unwanted=found)
+    batch = blocks.batch(np.arange(len(blocks)), torch.Generator(), epoch=1)
+    marked_tokens = batch.targets[batch.targets >= SPEC.vocab_size] - SPEC.vocab_size
+    assert sorted(marked_tokens.tolist()) == sorted([10, 7, 8, 13, 14, 10, 7, 15])  # of the second and third document
 
 
 def test_a_class_that_there_is_not_is_told_with_the_nearest():

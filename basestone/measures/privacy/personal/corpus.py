@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import math
 import re
-from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
@@ -23,7 +22,7 @@ from numpy.typing import NDArray
 
 from basestone.core.evidence import CONFIDENCE, Interval, Measurement, Records, RecordsMissing
 from basestone.measures.privacy.personal.rules import find_personal, masked
-from basestone.measures.privacy.personal.screening import METHOD, detector_of
+from basestone.measures.privacy.personal.screening import METHOD, detector_of, kinds_found
 
 if TYPE_CHECKING:
     from basestone.measures.subject import Columns, Progress
@@ -113,7 +112,6 @@ def corpus_fitness(records: Records) -> Measurement:
     table, detector = _table(records), detector_of(records)
     unfit, n, population = _unfit(table), len(table["found"]), int(table["population"][0])
     told = detector.bounds(int(unfit.sum()), n, whole=n >= population)
-    kinds = Counter(kind for kinds in table["kinds"].astype(str) for kind in kinds.split(",") if kind)
     return Measurement(
         measure="corpus_fitness",
         value=1 - detector.corrected(float(unfit.mean())),
@@ -124,7 +122,7 @@ def corpus_fitness(records: Records) -> Measurement:
             "passages": population,
             "flagged": int(unfit.sum()),
             "damaged": int((table["damaged"] == 1).sum()),
-            "kinds": dict(kinds),
+            "kinds": kinds_found(table),
             "point_meets_norm": bool(1 - unfit.mean() >= 1 - UNFIT),
             "detector": detector.detail,
         },

@@ -8,7 +8,6 @@ never an item.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
@@ -17,7 +16,7 @@ from numpy.typing import NDArray
 
 from basestone.core.evidence import Measurement, Records
 from basestone.measures.privacy.personal.rules import Item, find_personal, masked, plain
-from basestone.measures.privacy.personal.screening import detector_of
+from basestone.measures.privacy.personal.screening import detector_of, kinds_found
 
 if TYPE_CHECKING:
     from basestone.measures.subject import Columns, Progress
@@ -61,7 +60,6 @@ def personal_outputs(records: Records) -> Measurement:
     """The share of written texts with personal data in them, corrected for what the detector misses."""
     table, detector = records.table("outputs"), detector_of(records)
     n, flagged = len(table["found"]), int((table["found"] > 0).sum())
-    kinds = Counter(kind for kinds in table["kinds"].astype(str) for kind in kinds.split(",") if kind)
     return Measurement(
         measure="personal_outputs",
         value=detector.corrected(flagged / n),
@@ -70,7 +68,7 @@ def personal_outputs(records: Records) -> Measurement:
         interval=detector.bounds(flagged, n),
         detail={
             "flagged": flagged,
-            "kinds": dict(kinds),
+            "kinds": kinds_found(table),
             "items": int(table["found"].sum()),
             "word_for_word_in_training": int(table["known"].sum()),
             "detector": detector.detail,

@@ -165,11 +165,7 @@ def _matches(rule: Rule, text: str) -> Iterator[Item]:
 
 def without_personal(text: str) -> str:
     """The text with every find replaced by its kind in angle brackets."""
-    parts, place = list[str](), 0
-    for item in find_personal(text):
-        parts += [text[place : item.start], f"⟨{item.kind}⟩"]
-        place = item.end
-    return "".join([*parts, text[place:]])
+    return _with_kinds(text, find_personal(text), 0, len(text), str)
 
 
 def masked(text: str, items: list[Item], *, around: int = 16) -> str:
@@ -181,11 +177,16 @@ def masked(text: str, items: list[Item], *, around: int = 16) -> str:
     if not items:
         return ""
     start, end = max(0, items[0].start - around), items[0].end + around
+    return " ".join(_with_kinds(text, items, start, end, _veiled).split())
+
+
+def _with_kinds(text: str, items: list[Item], start: int, end: int, beside: Callable[[str], str]) -> str:
+    """A part of the text with finds as their kinds in angle brackets, and what stands ``beside`` them as that says."""
     parts, place = list[str](), start
     for item in (item for item in items if item.start < end):
-        parts += [_veiled(text[place : item.start]), f"⟨{item.kind}⟩"]
+        parts += [beside(text[place : item.start]), f"⟨{item.kind}⟩"]
         place = item.end
-    return " ".join("".join([*parts, _veiled(text[place:end])]).split())
+    return "".join([*parts, beside(text[place:end])])
 
 
 def _veiled(text: str) -> str:

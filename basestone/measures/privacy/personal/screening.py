@@ -12,9 +12,12 @@ holds, and with it that of any mixture.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+
+from numpy.typing import NDArray
 
 from basestone.core.evidence import CONFIDENCE, Interval, Records, RecordsMissing
 from basestone.measures.interval import clopper_pearson_limits
@@ -74,6 +77,11 @@ def detector_of(records: Records) -> Detector:
         "recall_by_kind": by_kind,
     }
     return Detector(recall=min(one["lower"] for one in by_kind.values()), false_alarms=alarms["upper"], detail=detail)
+
+
+def kinds_found(table: Mapping[str, NDArray[Any]]) -> dict[str, int]:
+    """How many of the screened texts hold each kind."""
+    return dict(Counter(kind for kinds in table["kinds"].astype(str) for kind in kinds.split(",") if kind))
 
 
 def _share(hits: int, n: int) -> dict[str, float]:
