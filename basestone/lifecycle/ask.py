@@ -17,7 +17,7 @@ from basestone.core.errors import ArtifactError, UsageError
 from basestone.core.run import RunFolder
 from basestone.core.spec import DataSpec, ImageSpec, SpeechSpec, TextSpec, read_spec
 from basestone.lifecycle.environment import cache_folder
-from basestone.lifecycle.origins import data_of, prepared_for
+from basestone.lifecycle.origins import is_sensitive, prepared_for
 from basestone.recipe.load import load
 from basestone.recipe.schema import Audit, Recipe
 
@@ -52,7 +52,7 @@ def askable(path: Path) -> dict[str, Any]:
         "answers": words,
         "samples": int(card["splits"].get("test", {}).get("count", 0)),
         "shape": list(spec.input_shape) if isinstance(spec, ImageSpec) else None,
-        "sensitive": is_sensitive(recipe, stage),
+        "sensitive": is_sensitive(recipe, prepared),
     }
 
 
@@ -74,8 +74,8 @@ def ask(path: Path, question: dict[str, Any]) -> dict[str, Any]:
     run = RunFolder(path)
     recipe, stage, section = subject_of(run)
     subject, spec = restored(run, stage, section)
-    prepared = run.stage(prepared_for(recipe, stage))
-    sensitive = is_sensitive(recipe, stage)
+    source = prepared_for(recipe, stage)
+    prepared, sensitive = run.stage(source), is_sensitive(recipe, source)
     inputs, told = read_question(question, prepared, run.stage(stage), spec)
     started = time.perf_counter()
     answer = _answer(subject, spec, inputs, prepared, run.stage(stage), question)
@@ -95,11 +95,6 @@ def subject_of(run: RunFolder) -> tuple[Recipe, str, Audit]:
     if not made:
         raise ArtifactError(f"{run.path} must hold a finished model and has none; run it first.")
     return recipe, made[-1], Audit()
-
-
-def is_sensitive(recipe: Recipe, stage: str) -> bool:
-    """Whether the inputs of a stage's model must not be shown."""
-    return bool(getattr(data_of(recipe, prepared_for(recipe, stage)), "sensitive", False))
 
 
 def restored(run: RunFolder, stage: str, section: Audit) -> tuple[Subject, DataSpec]:

@@ -20,8 +20,8 @@ from basestone.core.artifact import read_json
 from basestone.core.errors import ArtifactError, UsageError
 from basestone.core.run import RunFolder
 from basestone.core.spec import SpeechSpec, TextSpec, read_spec
-from basestone.lifecycle.ask import LIKELIEST, is_sensitive, read_question, subject_of
-from basestone.lifecycle.origins import prepared_for
+from basestone.lifecycle.ask import LIKELIEST, read_question, subject_of
+from basestone.lifecycle.origins import is_sensitive, prepared_for
 from basestone.lifecycle.standing import state_folder
 
 PATIENCE_S = 60.0
@@ -79,7 +79,8 @@ def _tensor(run: RunFolder, question: dict[str, Any]) -> tuple[dict[str, Any], d
 
     recipe, stage, _ = subject_of(run)
     spec = read_spec(read_json(run.stage(stage) / "model.json")["spec"])
-    prepared = run.stage(prepared_for(recipe, stage))
+    source = prepared_for(recipe, stage)
+    prepared = run.stage(source)
     reader, told, batch = reader_for(spec, prepared / "tokenizer.json"), dict[str, Any](), None
     if "sample" in question:
         batch, told = read_question(question, prepared, run.stage(stage), spec)
@@ -94,7 +95,7 @@ def _tensor(run: RunFolder, question: dict[str, Any]) -> tuple[dict[str, Any], d
     else:
         tensor = {"datatype": "BYTES", "shape": [1], "data": [base64.b64encode(question["file"]).decode()]}
         shown = _shown(reader.read("BYTES", [question["file"]]))
-    kept = {"label": told.get("label")} if is_sensitive(recipe, stage) else told | shown
+    kept = {"label": told.get("label")} if is_sensitive(recipe, source) else told | shown
     return {"name": reader.name, **tensor}, kept
 
 

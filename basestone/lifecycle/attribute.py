@@ -16,8 +16,8 @@ import numpy as np
 from basestone.core.errors import UsageError
 from basestone.core.run import RunFolder
 from basestone.core.spec import DataSpec, ImageSpec, TextSpec
-from basestone.lifecycle.ask import is_sensitive, read_question, restored, subject_of
-from basestone.lifecycle.origins import prepared_for
+from basestone.lifecycle.ask import read_question, restored, subject_of
+from basestone.lifecycle.origins import is_sensitive, prepared_for
 from basestone.measures.explanation.methods import EXPLAINERS
 from basestone.recipe.schema import Audit
 
@@ -49,8 +49,9 @@ def attribute(path: Path, question: dict[str, Any], method: str) -> dict[str, An
     recipe, stage, section = subject_of(run)
     explainer = EXPLAINERS.build(EXPLAINERS.options(method).model_validate({"kind": method}))
     subject, spec = restored(run, stage, section)
-    _require_explainable(spec, is_sensitive(recipe, stage))
-    players, shown = _parts(question, run.stage(prepared_for(recipe, stage)), run.stage(stage), spec)
+    prepared = prepared_for(recipe, stage)
+    _require_explainable(spec, is_sensitive(recipe, prepared))
+    players, shown = _parts(question, run.stage(prepared), run.stage(stage), spec)
     started = time.perf_counter()
     samples = explained(subject, lambda _: players, np.zeros(1, np.int64), fewest=1, batch_size=1)
     twin = _twin(run, stage, section.model_dump_json(), run.manifests()[stage].digest)

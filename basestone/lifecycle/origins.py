@@ -35,6 +35,11 @@ def data_of(recipe: Recipe, prepared: str) -> Data:
     return section.data
 
 
+def is_sensitive(recipe: Recipe, prepared: str) -> bool:
+    """Whether nobody may be shown samples of what ``prepared`` prepares."""
+    return bool(getattr(data_of(recipe, prepared), "sensitive", False))
+
+
 def canaries_in(recipe: Recipe, prepared: str) -> int:
     """How many made-up secrets stand in the training text of ``prepared``."""
     planted = getattr(data_of(recipe, prepared), "canaries", None)

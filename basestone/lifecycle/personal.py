@@ -10,6 +10,7 @@ from basestone.core.errors import UsageError, did_you_mean
 from basestone.core.evidence import NotAsked, RecordsMissing
 from basestone.core.seed import derive, numpy_generator
 from basestone.lifecycle.collect import Session
+from basestone.lifecycle.origins import is_sensitive
 
 if TYPE_CHECKING:
     import numpy as np
@@ -43,8 +44,8 @@ def outputs(session: Session) -> Mapping[str, Any]:
     return collect_outputs(
         lambda starts: _written(session, stream, starts, choose),
         numpy_generator(seed, "outputs").integers(stream.num_tokens - PROMPT + 1, size=count),
-        lambda: _documents(session),
-        sensitive=_sensitive(session),
+        lambda: _texts(_training(session)),
+        sensitive=is_sensitive(session.corridor.recipe, session.prepared.stage),
         progress=session.progress("texts by the model"),
     )
 
@@ -71,14 +72,14 @@ def corpus(session: Session) -> Mapping[str, Any]:
     if (asked := session.section.privacy.corpus) is None:
         raise NotAsked("the recipe does not ask for a sample of the training text. Write audit.privacy: {corpus: {}}")
     documents = _training(session)
-    passages = Passages.of(np.array([len(text) for text in _documents(session)], np.int64))
+    passages = Passages.of(np.array([len(text) for text in _texts(documents)], np.int64))
     return collect_corpus(
         documents.texts,
         passages,
         session.positions(len(passages), passages_needed(asked.margin), "corpus"),
         documents.row_names,
         _sources(documents, asked.source),
-        sensitive=_sensitive(session),
+        sensitive=is_sensitive(session.corridor.recipe, session.prepared.stage),
         progress=session.progress("passages of training text"),
     )
 
@@ -94,11 +95,10 @@ def _training(session: Session) -> Any:
     return split
 
 
-def _documents(session: Session) -> Iterator[str]:
-    """The training documents, some at a time."""
+def _texts(documents: Any) -> Iterator[str]:
+    """Every document, some read at a time."""
     import numpy as np
 
-    documents = _training(session)
     for first in range(0, len(documents), AT_ONCE):
         yield from documents.texts(np.arange(first, min(first + AT_ONCE, len(documents))))
 
@@ -112,9 +112,3 @@ def _sources(documents: Any, column: str | None) -> Sequence[str]:
             f"{did_you_mean(column, documents.groups)}"
         )
     return documents.groups[column].tolist()
-
-
-def _sensitive(session: Session) -> bool:
-    from basestone.lifecycle.origins import data_of
-
-    return bool(getattr(data_of(session.corridor.recipe, session.prepared.stage), "sensitive", False))

@@ -12,7 +12,7 @@ from basestone.core.document import read
 from basestone.core.evidence import RecordsMissing
 from basestone.core.run import RunFolder
 from basestone.lifecycle.keys import signing_key
-from basestone.lifecycle.origins import data_of, prepared_for
+from basestone.lifecycle.origins import is_sensitive, prepared_for
 from basestone.lifecycle.stage import Corridor, perform
 from basestone.lifecycle.telling import deciding_parts, telling_explanations
 from basestone.recipe.schema import Report
@@ -124,7 +124,7 @@ def telling(corridor: Corridor, audit: str, count: int = 12) -> list[dict[str, A
 
         rate = split.spec.sample_rate
         shown = [{"png": png_bytes(picture(split.samples(place), rate)), "shape": SHAPE} for place in chosen]
-    elif getattr(data_of(corridor.recipe, prepared), "sensitive", False):
+    elif is_sensitive(corridor.recipe, prepared):
         shown = [{} for _ in rows]
     else:
         shown = [{"text": without_personal(excerpt(text))} for text in split.texts(chosen)]

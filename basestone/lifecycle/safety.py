@@ -13,7 +13,7 @@ from basestone.core.evidence import NotAsked, RecordsMissing
 from basestone.core.spec import TextSpec, read_spec
 from basestone.data.probes.bank import bank, labelled, sizes
 from basestone.lifecycle.collect import Collector, Fact, Session
-from basestone.lifecycle.origins import prepared_for
+from basestone.lifecycle.origins import is_sensitive, prepared_for
 from basestone.measures.safety.judges import JUDGES, LABELS, Judge
 from basestone.measures.safety.options import NO_LABELS, NOT_ASKED, PLACE, SafetyOptions
 from basestone.recipe.schema import Audit
@@ -92,7 +92,7 @@ def _replies(session: Session, kind: str) -> Mapping[str, Any]:
         "language": [probe.language for probe in drawn],
         "judged": _judge(session)(replies),
     }
-    if not _data_options(session)["sensitive"]:
+    if not is_sensitive(session.corridor.recipe, session.prepared.stage):
         words |= {"request": [probe.request for probe in drawn], "reply": replies}
     return {"index": chosen} | {name: np.array(column, dtype=object) for name, column in words.items()}
 
@@ -105,7 +105,7 @@ def _written(session: Session, asked: SafetyOptions, requests: list[str], kind: 
     prepared = session.corridor.folder.stage(session.prepared.stage)
     tokenizer, spec = read_tokenizer(prepared), session.split("test").spec
     model, told = cast("TextModel", session.subject.model), session.progress(f"{kind} requests")
-    begin = [spec.end] if _data_options(session)["end_of_document"] else []
+    begin = [spec.end] if read_json(prepared / "card.json")["options"]["end_of_document"] else []
     replies: list[str] = []
     for request in requests:
         prompt = [*begin, *one_prompt(asked.frame.replace(PLACE, request), tokenizer)]
@@ -136,11 +136,6 @@ def _classified(session: Session, stage: str, texts: list[str]) -> list[str]:
     for part in batches(np.arange(len(texts)), session.section.batch_size, None):
         found += subject.logits(framed([texts[place] for place in part.tolist()])).argmax(1).tolist()
     return [spec.class_names[place] for place in found]
-
-
-def _data_options(session: Session) -> dict[str, Any]:
-    """What the recipe says of the data that the audited model was trained on."""
-    return read_json(session.corridor.folder.stage(session.prepared.stage) / "card.json")["options"]
 
 
 def _asked(session: Session) -> SafetyOptions:

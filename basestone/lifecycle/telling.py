@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from basestone.core.contracts import View
 from basestone.core.evidence import RecordsMissing
 from basestone.lifecycle.explanations import fine_players
-from basestone.lifecycle.origins import data_of, prepared_for
+from basestone.lifecycle.origins import is_sensitive, prepared_for
 from basestone.lifecycle.stage import Corridor
 from basestone.recipe.schema import Audit
 
@@ -37,7 +37,7 @@ def telling_explanations(corridor: Corridor, audit: str, count: int = SHOWN) -> 
         return []
     prepared = prepared_for(corridor.recipe, audit)
     split: Any = open_split(corridor.folder.stage(prepared), corridor.cache, "test", view=View(kind="labels"))
-    sensitive = bool(getattr(data_of(corridor.recipe, prepared), "sensitive", False))
+    sensitive = is_sensitive(corridor.recipe, prepared)
     paths = _paths(records)
     return [
         {
