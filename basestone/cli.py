@@ -83,6 +83,12 @@ def compress(recipe: Recipe, set_: Set = None, out: Out = None, json_: Json = Fa
 
 
 @app.command()
+def voice(recipe: Recipe, set_: Set = None, out: Out = None, json_: Json = False) -> None:
+    """Walk up to the last model that speaks with a vocoder of its own."""
+    _walk(recipe, set_, out, json_, until="voice")
+
+
+@app.command()
 def extract(recipe: Recipe, set_: Set = None, out: Out = None, json_: Json = False) -> None:
     """Walk up to the last extraction: features of every sample, and what classical estimators make of them."""
     _walk(recipe, set_, out, json_, until="extract")

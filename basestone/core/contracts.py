@@ -86,7 +86,7 @@ class View:
     ``characters``: recordings with their transcripts; the targets are N×S numbers of characters, −100 behind.
     ``samples``: sound as a sequence; the targets are N×T classes of samples (μ-law), −100 behind a recording.
     ``crop``: samples of a stretch that training reads of each recording, anywhere in it; ``condition_on``: columns
-    that are told of it.
+    that are told of it; ``level``: root mean square that every recording is brought to, 0: as it is.
     ``spoken``: texts with how they are to be said; the targets are recordings of them, N×T.
     ``share``: of the tokens that are hidden; ``whole_word``: all tokens of a word, or none.
     ``unwanted``: classes of documents that the text is not to go on like; their tokens, after the first place of
@@ -98,6 +98,7 @@ class View:
     whole_word: bool = True
     crop: int = 0
     condition_on: tuple[str, ...] = ()
+    level: float = 0.0
     unwanted: tuple[str, ...] = ()
     after: str = ""
 

@@ -98,7 +98,8 @@ class SpeechSpec:
     sample may be, or the waveform of a text. ``conditions``: the columns that a model is told of each recording, with
     the values that they have in training; inputs are then N×(1+G)×T, behind the waveform the number of each column's
     value (from 1, 0: none of them) at every sample. ``groups``: of a model that speaks, the columns that say how, each
-    with all of its values in order.
+    with all of its values in order. ``level``: the root mean square that a model
+    of sound has of every recording, 0: its own.
     """
 
     sample_rate: int
@@ -108,6 +109,7 @@ class SpeechSpec:
     head: Literal["classes", "characters", "samples", "waveform"] = "classes"
     conditions: tuple[tuple[str, tuple[str, ...]], ...] = ()
     groups: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    level: float = 0.0
 
     @property
     def num_classes(self) -> int:

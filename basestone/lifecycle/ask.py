@@ -19,14 +19,13 @@ from basestone.core.spec import DataSpec, ImageSpec, SpeechSpec, TextSpec, read_
 from basestone.lifecycle.environment import cache_folder
 from basestone.lifecycle.origins import is_sensitive, prepared_for
 from basestone.recipe.load import load
-from basestone.recipe.schema import Audit, Recipe
+from basestone.recipe.schema import LEAVES_MODEL, Audit, Recipe
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from basestone.measures.subject import Subject
 
-MADE = ("pretrain", "adapt", "compress")
 LIKELIEST = 10  # classes or tokens that an answer names
 WRITTEN = 120  # tokens with which a language model goes on
 
@@ -91,7 +90,7 @@ def subject_of(run: RunFolder) -> tuple[Recipe, str, Audit]:
         section = recipe.stages[audits[-1]]
         assert isinstance(section, Audit)
         return recipe, str(run.verdicts(audits[-1])["subject"]["stage"]), section
-    made = [stage for stage in recipe.stages if stage in manifests and manifests[stage].kind in MADE]
+    made = [stage for stage in recipe.stages if stage in manifests and manifests[stage].kind in LEAVES_MODEL]
     if not made:
         raise ArtifactError(f"{run.path} must hold a finished model and has none; run it first.")
     return recipe, made[-1], Audit()

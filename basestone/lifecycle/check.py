@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from basestone.core.errors import Fault, RecipeError
 from basestone.lifecycle.origins import data_of, model_of, prepared_for
 from basestone.recipe.load import LoadedRecipe
-from basestone.recipe.schema import Adapt, Audit, Compress, Pretrain, Recipe
+from basestone.recipe.schema import Adapt, Audit, Compress, Pretrain, Recipe, Voice
 
 if TYPE_CHECKING:
     from basestone.standard.profile import StandardInForce
@@ -66,11 +66,11 @@ def standard_in_force(recipe: Recipe, stage: str) -> StandardInForce:
 
 
 def _private(recipe: Recipe, stage: str) -> bool:
-    """Whether the audited model, or the one that it was compressed from, was trained privately."""
+    """Whether the audited model, or the one that it was made from, was trained privately."""
     section = recipe.stages[stage]
     assert isinstance(section, Audit)
     name = model_of(recipe, stage, section.subject)
-    while isinstance(subject := recipe.stages.get(name), Compress):
+    while isinstance(subject := recipe.stages.get(name), Compress | Voice):
         name = model_of(recipe, name, subject.parent)
     return isinstance(subject, Pretrain) and subject.fit is not None and subject.fit.private is not None
 

@@ -72,8 +72,8 @@ def drill(
 ) -> dict[str, Any]:
     """Does every drill and returns ``verdicts.json``.
 
-    ``server`` is the module that serves, and ``spoil`` is given the service's folder when it has ended: how the
-    self-test plants what must be found.
+    ``server`` is the module that serves, with its arguments, and ``spoil`` is given the service's folder when it has
+    ended: how the self-test plants what must be found.
     """
     plan, folder = plan or Plan(), RunFolder(run)
     found = standing(folder)
@@ -193,7 +193,7 @@ def serving(run: RunFolder, found: Standing, state: Path, server: str) -> Iterat
 
     options = Options(port=0, state=state, unproven=DRILLED if found.obstacles else None)
     said = {name: str(value) if isinstance(value, Path) else value for name, value in asdict(options).items()}
-    command = [sys.executable, "-m", server, json.dumps(said | {"run": str(run.path)})]
+    command = [sys.executable, "-m", *server.split(), json.dumps(said | {"run": str(run.path)})]
     state.mkdir(parents=True)
     with (state / "server.log").open("w") as log:
         process = subprocess.Popen(command, stdout=log, stderr=log)

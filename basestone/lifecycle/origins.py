@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from basestone.recipe.schema import Adapt, Compress, Data, Pretrain, Recipe
+from basestone.recipe.schema import LEAVES_MODEL, Adapt, Data, Pretrain, Recipe
 
 PREPARE = "prepare"
 
@@ -13,7 +13,7 @@ def model_of(recipe: Recipe, stage: str, named: str | None) -> str:
     Empty when there is none, which is a fault of its own.
     """
     earlier = list(recipe.stages)[: list(recipe.stages).index(stage)]
-    models = [name for name in earlier if isinstance(recipe.stages[name], Pretrain | Adapt | Compress)]
+    models = [name for name in earlier if recipe.stages[name].kind in LEAVES_MODEL]
     return named or (models[-1] if models else "")
 
 

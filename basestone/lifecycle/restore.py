@@ -74,7 +74,7 @@ def _heard(spec: SpeechSpec, prepared: Path, view: View) -> SpeechSpec:
 
     if view.kind == "samples":
         conditions = conditions_of(read_json(prepared / "card.json"), view.condition_on)
-        return replace(spec, head="samples", conditions=conditions, groups=())
+        return replace(spec, head="samples", conditions=conditions, groups=(), level=view.level)
     if view.kind == "spoken":
         return replace(spec, head="waveform")
     return replace(spec, head="classes" if view.kind == "labels" else "characters", groups=())
@@ -82,14 +82,16 @@ def _heard(spec: SpeechSpec, prepared: Path, view: View) -> SpeechSpec:
 
 def read_as(description: dict[str, Any]) -> View:
     """How the model of a ``model.json`` reads its data."""
-    told: Any = description["spec"].get("conditions", ())
-    return View(kind=description.get("reads", "labels"), condition_on=tuple(name for name, _ in told))
+    spec: Any = description["spec"]
+    told = tuple(name for name, _ in spec.get("conditions", ()))
+    return View(kind=description.get("reads", "labels"), condition_on=told, level=spec.get("level", 0.0))
 
 
 def built(description: dict[str, Any]) -> nn.Module:
     """The network that a ``model.json`` describes, without its weights: the recipe's, less what was taken out."""
     from basestone.compression.structure import Structure, apply_structure
     from basestone.models.catalogue import MODELS, rebuild
+    from basestone.models.vocoder import give_voice
 
     options = MODELS.options(description["model"]["kind"]).model_validate(description["model"])
     model = rebuild(options, read_spec(description["spec"]))
@@ -97,6 +99,8 @@ def built(description: dict[str, Any]) -> nn.Module:
         put_in(model, description["adaptation"])
     if "structure" in description:
         apply_structure(model, Structure.from_json(description["structure"]))
+    if (own := description.get("vocoder")) is not None:
+        give_voice(model, built(own), own["spec"]["level"], own["temperature"])
     return model
 
 

@@ -12,6 +12,7 @@ from basestone.core.errors import ArtifactError, UsageError
 from basestone.core.run import RunFolder
 from basestone.lifecycle.serve import read_anchors
 from basestone.lifecycle.standing import state_folder
+from basestone.recipe.schema import LEAVES_MODEL
 
 if TYPE_CHECKING:
     from basestone.serving.review import Case, ReviewQueue
@@ -34,7 +35,7 @@ def queue_of(run: Path, state: Path | None = None) -> Iterator[ReviewQueue]:
 
 def labels_of(run: RunFolder) -> tuple[str, ...]:
     """The classes that the run's last model answers."""
-    models = [stage for stage, made in run.manifests().items() if made.kind in ("pretrain", "adapt", "compress")]
+    models = [stage for stage, made in run.manifests().items() if made.kind in LEAVES_MODEL]
     return tuple(read_json(run.stage(models[-1]) / "model.json")["spec"]["class_names"])
 
 

@@ -25,6 +25,7 @@ from basestone.lifecycle.pretrain import pretrain
 from basestone.lifecycle.report import report
 from basestone.lifecycle.stage import Corridor, locked
 from basestone.lifecycle.threads import pin_threads
+from basestone.lifecycle.voice import voice
 from basestone.recipe.load import LoadedRecipe, resolved_yaml
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ DOORS = {
     "pretrain": pretrain,
     "adapt": adapt,
     "compress": compress,
+    "voice": voice,
     "extract": extract,
     "audit": audit,
     "report": report,

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -162,8 +163,9 @@ def _drill(run_path: Path, tracker: Tracker | None, **planted: Any) -> dict[str,
     return drill(run_path, replace(plan, declare={"LAT-2": {"p99": 5.0}}), tracker=tracker, **planted)
 
 
-def _lying(run_path: Path, tracker: Tracker | None) -> dict[str, Any]:
-    return _drill(run_path, tracker, server="basestone.lifecycle.sabotaged")
+def _sabotaged(fault: str) -> Plant:
+    """A sound model behind a server with a fault."""
+    return Plant(drilled=partial(_drill, server=f"basestone.lifecycle.sabotaged {fault}"), alone=True)
 
 
 def _rewritten(run_path: Path, tracker: Tracker | None) -> dict[str, Any]:
@@ -230,6 +232,8 @@ PLANTS = {
     "tampered": Plant(after=_tamper),
     "unrecorded": Plant(after=_forget_energy),
     "served": Plant(drilled=_drill, alone=True),
-    "lying-stop": Plant(drilled=_lying, alone=True),
+    "lying-stop": _sabotaged("lying_stop"),
+    "shifted-labels": _sabotaged("shifted_labels"),
+    "dawdling": _sabotaged("dawdling"),
     "rewritten-log": Plant(drilled=_rewritten, alone=True),
 }

@@ -14,12 +14,11 @@ from basestone.core.run import RunFolder
 from basestone.lifecycle.drift import about
 from basestone.lifecycle.environment import keys_folder
 from basestone.lifecycle.keys import signing_key
+from basestone.recipe.schema import LEAVES_MODEL
 from basestone.serving.gate import MAX_AGE_DAYS, Found, Obstacle, obstacles, reason_fault
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-
-MODELS = ("pretrain", "adapt", "compress")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,7 +81,7 @@ def _audit_of(run: RunFolder, manifests: Mapping[str, Manifest], trusted: Ed2551
 
 def _subject(run: RunFolder, manifests: Mapping[str, Manifest], verdicts: Mapping[str, Any] | None) -> Manifest:
     named = verdicts["subject"]["stage"] if verdicts else None
-    models = [stage for stage, manifest in manifests.items() if manifest.kind in MODELS]
+    models = [stage for stage, manifest in manifests.items() if manifest.kind in LEAVES_MODEL]
     if named is None and not models:
         raise ArtifactError(f"{run.path} must hold a finished model and has none. Run its recipe first.")
     return manifests[named or models[-1]]

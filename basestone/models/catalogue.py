@@ -43,20 +43,23 @@ def small_cnn(
     drop_rate: OpenFraction = 0.0,
     standardize: bool = False,
     norm: Literal["batch", "group"] = "batch",
+    keep_dropout: bool = False,
 ) -> nn.Module:
     """A small residual network of our own, for 8- to 64-pixel images on a CPU.
 
     ``widths``: channels of each stage, the resolution halves between stages; ``blocks``: residual blocks a stage;
     ``drop_rate``: dropout before the classifier; ``standardize``: first subtract each image's own mean and divide by
     its own deviation, so that brightness and contrast cannot matter; ``norm``: group norm mixes no samples, which
-    private training needs.
+    private training needs; ``keep_dropout``: answers are draws, no two of them alike, so that none can be replayed.
     """
     from basestone.models.own.small_cnn import SmallCNN
     from basestone.models.stem import check_input
 
     spec = _images_only(spec, "small_cnn")
     with own_randomness():
-        module = SmallCNN(spec.channels, spec.num_classes, list(widths), blocks, drop_rate, standardize, norm)
+        module = SmallCNN(
+            spec.channels, spec.num_classes, list(widths), blocks, drop_rate, standardize, norm, keep_dropout
+        )
     return check_input(module, spec, "small_cnn", small_input=True)
 
 

@@ -34,8 +34,9 @@ class Speaker:
         seed: int = 0,
         temperature: float = 1.0,
         cache: bool = True,
+        alike: bool = False,
     ) -> None:
-        """See ``synthesise``."""
+        """See ``synthesise``; ``alike``: one luck for all recordings, so that none depends on those beside it."""
         if temperature <= 0:
             raise ValueError(f"temperature must be above 0; got {temperature}.")
         if (model.front is None) != (frames is None):
@@ -46,13 +47,13 @@ class Speaker:
             conditions = model.conditions(numbers, frames)
         self._odds, self._temperature, self._rows = model.odds, temperature, rows
         self._following = (Steps if cache else Reread)(model, rows, conditions).advance
-        self._luck = numpy_generator(seed, "sound")
+        self._luck, self._draws = numpy_generator(seed, "sound"), 1 if alike else rows
         self._last: NDArray[np.int64] | None = None
 
     def say(self, samples: int) -> NDArray[np.float32]:
         """The next samples, N×``samples`` in −1 … 1."""
         made = np.empty((self._rows, samples), np.int64)
-        for place, luck in enumerate(self._luck.random((samples, self._rows, 2))):
+        for place, luck in enumerate(self._luck.random((samples, self._draws, 2))):
             self._last = self._odds.draw(self._following(self._last), luck, self._temperature)
             made[:, place] = self._last
         return waves_of(made)

@@ -17,7 +17,7 @@ from basestone.core.run import RunFolder
 
 EXAMPLES = Path(__file__).parent / "examples"
 SELFTEST = Path(__file__).parent / "selftest"  # known-bad models and healthy controls
-STAGE_KINDS = ("pretrain", "adapt", "compress", "extract", "audit", "report")
+STAGE_KINDS = ("pretrain", "adapt", "compress", "voice", "extract", "audit", "report")
 _STEP = re.compile(r'"([^"]*)"|([^."]+)')
 
 

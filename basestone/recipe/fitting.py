@@ -131,8 +131,12 @@ def grouped_training(stage: Pretrain | Adapt | Compress, data: Data | None, path
 def sound_fits(task: str | None, stage: Pretrain, data: Data, path: str) -> Iterator[Fault]:
     """A model of sound has its own task, objective and network, and learns recordings as they are."""
     learns, speaks = stage.objective.kind == "audio_lm", stage.model.kind == "wavenet"
-    if (task == "audio_modelling") != learns:
-        message = f"must be audio_lm for audio_modelling and for it alone; got '{stage.objective.kind}' for '{task}'."
+    vocodes = learns and task == "speech_synthesis"
+    if (task == "audio_modelling") != learns and not vocodes:
+        message = (
+            f"must be audio_lm for audio_modelling, and elsewhere only for the vocoder of speech_synthesis; got "
+            f"'{stage.objective.kind}' for '{task}'."
+        )
         yield Fault(path=f"{path}.objective.kind", message=message)
     elif learns != speaks:
         wanted = "wavenet" if learns else "speech_net"

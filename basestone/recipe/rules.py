@@ -27,16 +27,29 @@ from basestone.recipe.fitting import (
 )
 from basestone.recipe.robustness import robustness
 from basestone.recipe.safety import judging_stage, safety_asked
-from basestone.recipe.schema import Adapt, Audit, Compress, Data, Extract, Pretrain, Recipe, Report, data_kind
+from basestone.recipe.schema import (
+    LEAVES_MODEL,
+    Adapt,
+    Audit,
+    Compress,
+    Data,
+    Extract,
+    Pretrain,
+    Recipe,
+    Report,
+    Voice,
+    data_kind,
+)
+from basestone.recipe.speaking import trained_by, voices
 
 NEEDS = {
     "adapt": "pretrain",
     "compress": "pretrain",
+    "voice": "pretrain",
     "extract": "pretrain",
     "audit": "pretrain",
     "report": "audit",
 }  # stage kind → the kind that must come before it
-MODELS = ("pretrain", "adapt", "compress")  # kinds of stages that leave a model
 WITHOUT_VALIDATION = ("sklearn_digits", "cifar_binary", "cifar_python", "scenes", "spoken_digits", "tones")
 OWN_SIDE = {
     "sklearn_digits": 8,
@@ -85,7 +98,7 @@ def broken_rules(recipe: Recipe, raw: dict[str, Any]) -> Iterator[Fault]:
                 message="is for pretrain stages: training once more on the same data spends a second budget. Drop it.",
             )
         if isinstance(stage, Adapt):
-            yield from _reference(raw, name, "parent", stage.parent, *MODELS)
+            yield from _reference(raw, name, "parent", stage.parent, *LEAVES_MODEL)
         if isinstance(stage, Audit):
             yield from _answers(recipe, name, stage)
             if data is not None and getattr(recipe, "task", None) == "audio_modelling":
@@ -93,18 +106,22 @@ def broken_rules(recipe: Recipe, raw: dict[str, Any]) -> Iterator[Fault]:
             yield from _images_only(stage, data, path)
             yield from robustness(recipe, stage, path)
             yield from safety_asked(stage, getattr(recipe, "task", None), path)
-            yield from _reference(raw, name, "safety.judge.stage", judging_stage(stage), *MODELS)
+            yield from _reference(raw, name, "safety.judge.stage", judging_stage(stage), *LEAVES_MODEL)
             yield from _beside(raw, name, stage, getattr(recipe, "task", None))
-            yield from _reference(raw, name, "subject", stage.subject, *MODELS)
-            yield from _reference(raw, name, "spoken.recogniser", stage.spoken.recogniser, *MODELS)
+            yield from _reference(raw, name, "subject", stage.subject, *LEAVES_MODEL)
+            yield from _reference(raw, name, "spoken.recogniser", stage.spoken.recogniser, *LEAVES_MODEL)
         if isinstance(stage, Compress):
-            yield from _reference(raw, name, "parent", stage.parent, *MODELS)
-            yield from _reference(raw, name, "teacher", stage.teacher, *MODELS)
+            yield from _reference(raw, name, "parent", stage.parent, *LEAVES_MODEL)
+            yield from _reference(raw, name, "teacher", stage.teacher, *LEAVES_MODEL)
             yield from _compression(stage, path)
             if data is not None and (kind := data_kind(data)) != "images":
                 yield Fault(path=path, message=f"is for images so far, and these data are {kind}. Drop the stage.")
+        if isinstance(stage, Voice):
+            yield from _reference(raw, name, "parent", stage.parent, *LEAVES_MODEL)
+            yield from _reference(raw, name, "vocoder", stage.vocoder, "pretrain")
+            yield from voices(recipe, name, stage)
         if isinstance(stage, Extract):
-            yield from _reference(raw, name, "parent", stage.parent, *MODELS)
+            yield from _reference(raw, name, "parent", stage.parent, *LEAVES_MODEL)
             yield from _extraction(stage, data, path)
         if isinstance(stage, Compress | Extract) and isinstance(data, BoxData):
             yield Fault(path=path, message="is not for detectors so far, and these data have boxes. Drop the stage.")
@@ -154,9 +171,7 @@ def _either(kinds: Sequence[str]) -> str:
 
 def _answers(recipe: Recipe, name: str, stage: Audit) -> Iterator[Fault]:
     """An audited model must answer something that can be judged: hidden words are an exercise."""
-    earlier = list(recipe.stages.items())[: list(recipe.stages).index(name)]
-    models = {key: made for key, made in earlier if isinstance(made, Pretrain | Adapt)}
-    subject = models.get(stage.subject or next(reversed(models), ""))
+    subject = trained_by(recipe, name, stage.subject)
     if subject is not None and subject.objective.kind == "masked_lm":
         yield Fault(
             path=f"stages.{name}",
@@ -175,7 +190,7 @@ def _answers(recipe: Recipe, name: str, stage: Audit) -> Iterator[Fault]:
 def _beside(raw: dict[str, Any], name: str, stage: Audit, task: str | None) -> Iterator[Fault]:
     for place, other in enumerate(stage.beside):
         if other != "tfidf":
-            yield from _reference(raw, name, f"beside.{place}", other, *MODELS)
+            yield from _reference(raw, name, f"beside.{place}", other, *LEAVES_MODEL)
         elif task != "text_classification":
             yield Fault(path=f"stages.{name}.beside.{place}", message="'tfidf' tells classes of text apart. Drop it.")
 

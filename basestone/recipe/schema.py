@@ -150,6 +150,17 @@ class Compress(Strict):
     export: list[Literal["onnx", "openvino", "pt2", "litert"]] = Field(default=[])
 
 
+class Voice(Strict):
+    """Give a model that speaks a vocoder that an earlier stage trained, and prove that it still says the same."""
+
+    kind: Literal["voice"] = "voice"
+    parent: str | None = Field(default=None, description="The stage whose model speaks; None: the last model.")
+    vocoder: str = Field(description="The stage that trained a WaveNet on mel frames of recordings of one level.")
+    temperature: Annotated[float, Field(gt=0, le=1)] = Field(
+        default=1.0, description="Below 1, the likely samples are drawn more often than the vocoder expects them."
+    )
+
+
 class Extract(Strict):
     """Keep what a finished model makes of the data, one vector a sample, and fit classical estimators to it.
 
@@ -250,7 +261,8 @@ class Report(Strict):
     language: Literal["en", "zh"] = Field(default="en", description="The language in which the page opens.")
 
 
-StageSection = Annotated[Pretrain | Adapt | Compress | Extract | Audit | Report, Field(discriminator="kind")]
+LEAVES_MODEL = ("pretrain", "adapt", "compress", "voice")  # kinds of stages
+StageSection = Annotated[Pretrain | Adapt | Compress | Voice | Extract | Audit | Report, Field(discriminator="kind")]
 
 
 class Recipe(Strict):

@@ -88,11 +88,14 @@ def split_table(view: ReportView) -> SplitTable | None:
 
 def training_facts(view: ReportView) -> list[Fact]:
     """The audited model and how it was trained, from its recipe section and its stage's manifest."""
-    stage = view.recipe.get("stages", {}).get(view.subject, {})
-    fit, made = stage.get("fit") or {}, view.manifests[view.subject].facts
+    manifest = view.manifests[view.subject]
+    trained = manifest.facts["parent"] if manifest.kind == "voice" else view.subject
+    stage, made = view.recipe.get("stages", {}).get(trained, {}), view.manifests[trained].facts
+    fit = stage.get("fit") or {}
     model = stage.get("model") or view.model.get("model")
     rows = [_fact("task", view.task.replace("_", " "))]
     rows += [_fact("model", section_text(model))] if model else []
+    rows += [_fact("vocoder", section_text(view.model["vocoder"]["model"]))] if "vocoder" in view.model else []
     augment = ", ".join(section_text(item) for item in stage.get("augment", []))
     rows.append(Fact(say("augment"), both(augment) if augment else say("none")))
     rows += [_fact(key, section_text(fit[key])) for key in ("optimizer", "schedule") if key in fit]

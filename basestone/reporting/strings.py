@@ -122,6 +122,7 @@ TEXTS: dict[str, tuple[str, str]] = (
         "precision": ("Precision", "精度"),
         "batch_size": ("Batch size", "批大小"),
         "augment": ("Augmentation", "数据增强"),
+        "vocoder": ("Vocoder", "声码器"),
         "seed": ("Seed", "随机种子"),
         "steps": ("Steps", "步数"),
         "samples_seen": ("Samples seen", "所见样本数"),

@@ -49,7 +49,7 @@ def test_a_sound_service_fails_nothing_and_its_drill_can_be_judged_again(finishe
 @pytest.mark.slow
 def test_a_stop_switch_that_lies_fails(finished):
     few = Plan(stops=2, overrides=0, handovers=0, paths=0, requests=0, overload=0)
-    found = words(drill(finished.folder.path, few, server="basestone.lifecycle.sabotaged"))
+    found = words(drill(finished.folder.path, few, server="basestone.lifecycle.sabotaged lying_stop"))
     assert found["stop"] == "fail"
     assert found["intact"] == "pass"
 

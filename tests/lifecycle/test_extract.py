@@ -258,7 +258,7 @@ class TestFaults:
     SAID: ClassVar = [
         ("stages.extract.splits=[test]", "stages.extract.splits: must hold 'train' for the estimators of 'downstream'"),
         ("stages.extract.pool=flat", "stages.extract.pool: cannot be flat for text, whose documents differ in length"),
-        ("stages.extract.parent=extract", "must name an earlier stage of kind pretrain, adapt or compress; got"),
+        ("stages.extract.parent=extract", "must name an earlier stage of kind pretrain, adapt, compress or voice; got"),
         ("stages.extract.downstream=[{kind: kmean}]", "unknown kind 'kmean'. Did you mean 'kmeans'?"),
         ("stages.extract.downstream=[{kind: knn, neighbours: []}]", "neighbours: "),
         ("stages.extract.batch_tokens=0", "must be a whole number greater than 0"),

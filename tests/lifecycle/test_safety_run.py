@@ -144,7 +144,7 @@ def test_what_is_not_asked_for_says_what_to_write():
         ("safety.bank=[gone.jsonl]", "safety.bank.0: must be a JSONL file, and 'gone.jsonl' is not there."),
         (
             "safety.judge.stage=jugde",
-            "safety.judge.stage: must name an earlier stage of kind pretrain, adapt or compress",
+            "safety.judge.stage: must name an earlier stage of kind pretrain, adapt, compress or voice",
         ),
         ("safety.frame=Q", "safety.frame: must hold {request} once"),
     ],

@@ -4,16 +4,25 @@ from __future__ import annotations
 
 import base64
 import io
+import shutil
+from typing import TYPE_CHECKING, cast
 
 import pytest
+import torch
 
 from basestone.core.artifact import read_json
+from basestone.core.errors import ArtifactError
 from basestone.core.evidence import read_records
 from basestone.data.speech.spoken_digits import DIGITS
 from basestone.lifecycle.check import load_checked
-from basestone.lifecycle.run import run
+from basestone.lifecycle.restore import restore
+from basestone.lifecycle.run import corridor_for, run
 from basestone.lifecycle.verify import verify
+from basestone.lifecycle.voice import proven
 from basestone.recipe.check import check
+
+if TYPE_CHECKING:
+    from basestone.models.own.tacotron import Tacotron
 
 VOICE = """
 schema_version: 1
@@ -79,6 +88,68 @@ def test_the_report_can_be_looked_at_and_heard(voice):
     assert "text-to-speech" in (voice.folder.report / "MODEL_CARD.md").read_text()
 
 
+VOCODED = """
+extends: voice.yaml
+schema_version: 1
+name: voice
+stages:
+  vocoder:
+    kind: pretrain
+    model: {kind: wavenet, layers: 3, blocks: 1, width: 8, skip_width: 8, frames: true, mels: 20, window_s: 0.05,
+      hop_s: 0.02}
+    objective: {kind: audio_lm, crop: 800, level: 0.1}
+    fit: {max_steps: 6, batch_size: 8, optimizer: {kind: adam, lr: 0.01}, schedule: {kind: one_cycle}}
+  voice: {kind: voice, parent: pretrain, vocoder: vocoder}
+  audit:
+    spoken: {utterances: 6, shown: 1}
+    samples: {replay: 4}
+  report: {}
+"""
+
+VOCODERS, POSTNETS = "vocoder.net.head.3.bias", "postnet.convs.1.norm.bias"
+
+
+@pytest.fixture(scope="module")
+def vocoded(voice, tmp_path_factory):
+    """Goes on from a copy of ``voice``, whose trainings are kept."""
+    folder = tmp_path_factory.mktemp("vocoded")
+    shutil.copytree(voice.folder.path, folder / "run")
+    (folder / "voice.yaml").write_text(VOICE)
+    (folder / "vocoded.yaml").write_text(VOCODED)
+    return run(folder / "vocoded.yaml", out=folder / "run")
+
+
+def test_a_vocoder_is_handed_over_with_proof_and_judged_as_one_model(vocoded):
+    folder = vocoded.folder.stage("voice")
+    assert read_json(folder / "proof.json") == {"texts": 8, "mel_max_abs_diff": 0.0, "sound_max_abs_diff": 0.0}
+    assert set(vocoded.stages["voice"].parents) == {"prepare", "pretrain", "vocoder"}
+    spent = [read_json(vocoded.folder.stage(stage) / "cost.json") for stage in ("pretrain", "vocoder", "voice")]
+    assert spent[2]["flops_counted"] == spent[0]["flops_counted"] + spent[1]["flops_counted"]
+    verdicts = vocoded.verdicts
+    found = {(row["clause"], one["criterion"]): one for row in verdicts["verdicts"] for one in row["criteria"]}
+    assert verdicts["subject"]["stage"] == "voice" and found["SEC-2", "replay"]["value"] == 1.0
+    assert found["GEN-1", "recognised"]["n"] == 6 and found["LAT-1", "real_time_factor"]["value"] > 0
+    assert all(finding.ok for finding in verify(vocoded.folder.path))
+    page = vocoded.report.read_text()
+    assert "声码器" in page and "wavenet" in page
+
+
+def test_a_vocoder_that_was_saved_wrongly_is_found_out(vocoded):
+    """Planted: a weight of the saved vocoder, then one of what finds the frames, is another."""
+    from safetensors.torch import load_file, save_file
+
+    file = vocoded.folder.stage("voice") / "model.safetensors"
+    kept, prepared = load_file(file), vocoded.stages["prepare"]
+    together = cast("Tacotron", restore(vocoded.folder, "voice")[0])
+    with corridor_for(load_checked(vocoded.folder.path), vocoded.folder.path, None) as corridor:
+        for name, says in ((VOCODERS, "by up to 0 and samples by up to 0.[0-9]"), (POSTNETS, "differ by up to (?!0 )")):
+            save_file(kept | {name: kept[name] + torch.arange(len(kept[name])) % 7}, file)
+            with pytest.raises(ArtifactError, match=says):
+                proven(corridor, prepared, "pretrain", "voice", together)
+        save_file(kept, file)
+        assert proven(corridor, prepared, "pretrain", "voice", together)["texts"] == 8
+
+
 @pytest.mark.slow
 def test_a_voice_that_is_trained_reads_in_order_and_beats_the_mean(tmp_path):
     """Baselines: always saying each band's mean is an error of 1, attention that never moves a diagonality of 0."""
@@ -94,6 +165,9 @@ def test_a_voice_that_is_trained_reads_in_order_and_beats_the_mean(tmp_path):
     assert table["diagonality"].mean() > 0.6 and table["stopped"].mean() > 0.5, table
 
 
+VOICED = "stages.voice={kind: voice, parent: pretrain, vocoder: nobody}"
+
+
 @pytest.mark.parametrize(
     ("change", "says"),
     [
@@ -102,8 +176,15 @@ def test_a_voice_that_is_trained_reads_in_order_and_beats_the_mean(tmp_path):
         ("stages.recognise.objective={kind: synthesis}", "must be another one, as synthesis is for tacotron2"),
         ("stages.pretrain.augment=[{kind: speed}]", "must be empty for a model that speaks"),
         ("stages.audit.subject=recognise", "stages.audit.subject: must be a model that was trained for the task"),
-        ("stages.audit.spoken.recogniser=recognize", "must name an earlier stage of kind pretrain, adapt or compress"),
+        (
+            "stages.audit.spoken.recogniser=recognize",
+            "must name an earlier stage of kind pretrain, adapt, compress or voice",
+        ),
         ("data.longer=shorten", "data.longer"),
+        (VOICED, "stages.voice.vocoder: must name an earlier stage of kind pretrain; got 'nobody'"),
+        (VOICED.replace("nobody", "recognise"), "stages.voice.vocoder: must be a model of sound (audio_lm)"),
+        (VOICED.replace("pretrain", "recognise"), "stages.voice.parent: must be a model that speaks"),
+        ("stages.recognise.objective={kind: audio_lm}", "stages.recognise.model.kind: must be wavenet"),
     ],
 )
 def test_faults_of_a_voice_are_named(tmp_path, change, says):
@@ -115,5 +196,5 @@ def test_faults_of_a_voice_are_named(tmp_path, change, says):
 def test_shipped_recipes_of_voices_are_without_fault(monkeypatch, tmp_path):
     monkeypatch.setenv("BASESTONE_DATA", str(tmp_path))
     (tmp_path / "fsdd").mkdir()
-    for recipe in ("fsdd-tacotron", "spoken-tacotron", "spoken-voice"):
+    for recipe in ("fsdd-tacotron", "fsdd-vocoder", "spoken-tacotron", "spoken-voice"):
         assert load_checked(recipe, ()).recipe.name == recipe

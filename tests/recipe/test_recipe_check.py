@@ -133,10 +133,10 @@ def test_one_length_is_asked_for_in_words() -> None:
         (["stages={}"], "stages: must hold at least one stage, e.g. pretrain, audit, report."),
         (["stages={audit: {}}"], "stages.audit: an audit needs a stage of kind pretrain before it. Add one."),
         (["stages.audit.subject=pretrian"],
-         "stages.audit.subject: must name an earlier stage of kind pretrain, adapt or compress; "
+         "stages.audit.subject: must name an earlier stage of kind pretrain, adapt, compress or voice; "
          "got 'pretrian'. Did you mean 'pretrain'?"),
         (["stages.audit.subject=report"],
-         "stages.audit.subject: must name an earlier stage of kind pretrain, adapt or compress; "
+         "stages.audit.subject: must name an earlier stage of kind pretrain, adapt, compress or voice; "
          "got 'report'. Known: pretrain."),
         (["stages.report.audit=pretrain"],
          "stages.report.audit: must name an earlier stage of kind audit; got 'pretrain'. Known: audit."),
@@ -165,7 +165,7 @@ def test_stages_stand_in_their_order() -> None:
     text = SOUND.replace("  audit: {}\n  report: {}\n", "  report: {}\n  audit: {subject: report}\n")
     assert found(text) == [
         "r.yaml:9: stages.report: a report needs a stage of kind audit before it. Add one.",
-        "r.yaml:10: stages.audit.subject: must name an earlier stage of kind pretrain, adapt or compress; "
+        "r.yaml:10: stages.audit.subject: must name an earlier stage of kind pretrain, adapt, compress or voice; "
         "got 'report'. Known: pretrain.",
     ]
 

@@ -248,7 +248,7 @@ def test_the_shipped_examples() -> None:
     cifar10 = {
         f"cifar10-{name}" for name in ("94", "fast", "private", "resnet18", "resnet18-faithful", "robust", "small")
     }
-    voices = {"fsdd-tacotron", "spoken-tacotron", "spoken-voice"}
+    voices = {"fsdd-tacotron", "fsdd-vocoder", "spoken-tacotron", "spoken-voice"}
     boxes = {"bccd-fasterrcnn", "bccd-yolo", "scenes-one-class", "scenes-yolo"}
     digits = {f"digits-{name}" for name in ("chain", "features", "private", "robust", "small")} | {"digits"}
     assert set(examples()) == digits | cifar10 | language | speech | voices | boxes | {"shortcut-repair"}

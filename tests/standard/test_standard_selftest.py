@@ -67,6 +67,9 @@ def test_the_shipped_cases_name_clauses_that_exist_and_speak_both_languages():
         "shortcut": "FAI-1",
         "tampered": "SEC-1",
         "lying-stop": "HUM-2",
+        "shifted-labels": "INT-6",
+        "dawdling": "LAT-2",
+        "drawn": "SEC-2",
         "rewritten-log": "HUM-4",
     }
     assert [name for name, case in cases.items() if case.must_fail is None] == [

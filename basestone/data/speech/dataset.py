@@ -90,6 +90,7 @@ def open_speech(
         )
     kinds: dict[str, Callable[..., Recordings]] = {"characters": Transcribed, "spoken": Spoken}
     if view.kind == "samples":
+        spec = replace(spec, level=view.level)
         kinds["samples"] = partial(Sounds, crop=view.crop, conditions=conditions_of(card, view.condition_on))
     return kinds.get(view.kind, Recordings)(
         cache.flat,

@@ -16,7 +16,6 @@ from torch import Tensor
 from basestone.core.batch import Batch
 from basestone.core.errors import UsageError, did_you_mean
 from basestone.core.mu_law import classes_of
-from basestone.data.speech.decode import FULL_SCALE
 from basestone.data.speech.splits import IGNORED, Positions, Recordings
 
 LABEL = "label"
@@ -44,7 +43,7 @@ class Sounds(Recordings):
     """Targets are the classes of the samples themselves, −100 behind a recording's end.
 
     Inputs N×T, or N×(1+G)×T: behind the waveform, at every sample, the number of each column's value (from 1; 0 where
-    training has no such value).
+    training has no such value). Each recording is brought to the root mean square ``spec.level``, where that is not 0.
     """
 
     def __init__(self, *args: Any, crop: int, conditions: Conditions, **options: Any) -> None:
@@ -53,6 +52,11 @@ class Sounds(Recordings):
         self.crop, self.conditions = crop, conditions
         numbers = [self._numbers(name, values) for name, values in conditions]
         self.numbers = torch.tensor(numbers, dtype=torch.int64).reshape(len(numbers), len(self)).T  # N×G
+
+    def samples(self, position: int) -> NDArray[np.float32]:
+        """As ``Recordings``, at the level of the spec; what then exceeds full scale is cut off."""
+        own = super().samples(position)
+        return (own * _gain(own, self.spec.level)).clip(-1, 1) if self.spec.level else own
 
     def _numbers(self, name: str, values: Sequence[str]) -> list[int]:
         if name == LABEL:
@@ -84,9 +88,8 @@ class Sounds(Recordings):
     def _stretches(self, where: Positions, starts: NDArray[np.int64], lengths: NDArray[np.int64]) -> Tensor:
         """N×crop, zeros behind what is shorter."""
         out = np.zeros((len(where), self.crop), np.float32)
-        firsts = self._first[where] + starts
-        for row, first, length in zip(out, firsts.tolist(), lengths.tolist(), strict=True):
-            row[:length] = self._flat[first : first + length].astype(np.float32) / np.float32(FULL_SCALE)
+        for row, place, start, length in zip(out, where.tolist(), starts.tolist(), lengths.tolist(), strict=True):
+            row[:length] = self.samples(place)[start : start + length]
         return torch.from_numpy(out)
 
     def _told(self, waves: Tensor, where: Positions) -> Tensor:
@@ -94,3 +97,9 @@ class Sounds(Recordings):
             return waves
         numbers = self.numbers[torch.from_numpy(where)][:, :, None].expand(-1, -1, waves.shape[1])
         return torch.cat([waves[:, None], numbers.to(waves.dtype)], 1)
+
+
+def _gain(samples: NDArray[np.float32], level: float) -> np.float32:
+    """What brings a recording to a root mean square of ``level``; silence stays as it is."""
+    own = float(np.sqrt(np.mean(np.square(samples, dtype=np.float64))))
+    return np.float32(level / own if own else 1.0)

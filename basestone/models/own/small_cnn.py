@@ -50,6 +50,14 @@ class Standardize(nn.Module):
         return F.layer_norm(x, x.shape[1:])
 
 
+class LastingDropout(nn.Dropout):
+    """Dropout that goes on when the model answers (Monte-Carlo dropout, Gal & Ghahramani 2016, arXiv:1506.02142)."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Any shape."""
+        return F.dropout(input, self.p, training=True)
+
+
 class SmallCNN(nn.Module):
     """N×C×H×W images to N×K logits; H and W at least 2^(stages − 1)."""
 
@@ -62,6 +70,7 @@ class SmallCNN(nn.Module):
         drop_rate: float,
         standardize: bool,
         norm: Norm = "batch",
+        keep_dropout: bool = False,
     ) -> None:
         """``widths``: channels of each stage; ``blocks``: residual blocks a stage; ``drop_rate``: before the head."""
         super().__init__()
@@ -69,7 +78,7 @@ class SmallCNN(nn.Module):
         inputs = [channels, *widths[:-1]]
         stages = [_stage(a, b, blocks, norm, pool=i > 0) for i, (a, b) in enumerate(zip(inputs, widths, strict=True))]
         self.features = nn.Sequential(*stages)
-        self.dropout = nn.Dropout(drop_rate)
+        self.dropout = LastingDropout(drop_rate) if keep_dropout else nn.Dropout(drop_rate)
         self.head = nn.Linear(widths[-1], num_classes)
 
     def forward(self, x: Tensor) -> Tensor:

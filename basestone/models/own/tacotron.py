@@ -1,8 +1,9 @@
 """Tacotron 2 of our own (Shen et al. 2018, arXiv:1712.05884): from a text, and how it is to be said, to sound.
 
-Differs: of the widths of its options, small by default; groups of frames as in the first Tacotron; Griffin–Lim in place
-of WaveNet; speaker, accent and rate as embeddings beside every character (Jia et al. 2018, arXiv:1806.04558, section
-2.2, has the speaker's there). N utterances, C columns of how they are said, S characters, F frames, M bands, T samples.
+Differs: of the widths of its options, small by default; groups of frames as in the first Tacotron; Griffin–Lim until a
+WaveNet is put in its place (``models.vocoder``); speaker, accent and rate as embeddings beside every character (Jia et
+al. 2018, arXiv:1806.04558, section 2.2, has the speaker's there). N utterances, C columns of how they are said, S
+characters, F frames, M bands, T samples.
 """
 
 from __future__ import annotations
@@ -14,7 +15,6 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from basestone.core.utterance import Taught
-from basestone.models.own.griffin_lim import GriffinLim
 from basestone.models.own.log_mel import LogMel, held_samples, levelled
 from basestone.models.own.masked import BothWays, MaskedConv, inside
 from basestone.models.own.tacotron_decoder import Decoder, Said
@@ -34,10 +34,10 @@ class Tacotron(nn.Module):
         decoder: Decoder,
         postnet: Postnet,
         front: LogMel,
-        vocoder: GriffinLim,
+        vocoder: nn.Module,
         limit: int,
     ) -> None:
-        """``limit``: the most groups that it says of one text."""
+        """``vocoder``: N×M×F log-mel of ``front`` to N×T; ``limit``: the most groups that it says of one text."""
         super().__init__()
         self.front, self.scale = front, MelScale(decoder.mels)
         self.encoder, self.manner, self.decoder, self.postnet = encoder, manner, decoder, postnet

@@ -12,7 +12,7 @@ from nicegui import run, ui
 from starlette.requests import Request
 
 from basestone.core.errors import BasestoneError
-from basestone.lifecycle.ask import MADE
+from basestone.recipe.schema import LEAVES_MODEL
 from basestone.reporting.strings import Language
 from basestone.reporting.view import read_clauses
 from basestone.reporting.wording import MARKS
@@ -67,7 +67,7 @@ class Watch:
         return self.chosen if self.chosen in stages else stages[-1] if stages else ""
 
     def _parts(self, found: RunView) -> dict[str, str]:
-        askable = any(stage.kind in MADE and stage.state == "finished" for stage in found.stages)
+        askable = any(stage.kind in LEAVES_MODEL and stage.state == "finished" for stage in found.stages)
         head = {"run": found, "askable": askable, "stopping": self.stopping, "faults": self.faults}
         log = processes.log_end(self.root, self.name)
         return {

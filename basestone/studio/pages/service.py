@@ -10,9 +10,9 @@ from typing import Any
 from nicegui import run, ui
 
 from basestone.core.errors import BasestoneError
-from basestone.lifecycle.ask import MADE
 from basestone.lifecycle.serve import CLASSES
 from basestone.lifecycle.stop import release, stop
+from basestone.recipe.schema import LEAVES_MODEL
 from basestone.reporting.strings import Language
 from basestone.reporting.view import read_clauses
 from basestone.studio import services
@@ -47,7 +47,7 @@ class Served:
         """The parts as HTML, and the chart of live inputs; empty without one."""
         with self.lock:
             found = find_run(self.root, self.name)
-            if found is None or not any(one.kind in MADE and one.state == "finished" for one in found.stages):
+            if found is None or not any(one.kind in LEAVES_MODEL and one.state == "finished" for one in found.stages):
                 early = render("service_none.html.j2", self.language)
                 return {"service": early, "forms": "", "drift": ""}, {}
             view = services.read_service(self.root, self.name)

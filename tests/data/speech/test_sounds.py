@@ -65,6 +65,23 @@ def test_the_same_draw_gives_the_same_stretch_and_every_other_reading_is_whole(p
     assert (batch.targets >= 0).sum(1).tolist() == train.lengths[[3, 0]].tolist()
 
 
+def test_a_level_makes_every_recording_as_loud_and_stretches_are_parts_of_it(prepared):
+    """A ramp from −a to a has a root mean square of a/√3; what exceeds full scale is cut off."""
+    level = View(kind="samples", crop=1_000, level=0.1)
+    plain, even, loud = (
+        prepared("train", view) for view in (View(kind="samples"), level, View(kind="samples", level=0.8))
+    )
+    for place, (speaker, length) in enumerate((speaker, length) for speaker in (0.9, 0.45) for length in LENGTHS):
+        ramp, own = even.samples(place), plain.samples(place)
+        assert len(ramp) == length and np.sqrt(np.mean(ramp**2)) == pytest.approx(0.1, rel=1e-4)
+        np.testing.assert_allclose(ramp, own * (0.1 * np.sqrt(3) / speaker), atol=1e-3)
+        assert np.abs(loud.samples(place)).max() == 1
+    batch, whole = even.batch(np.array([3]), torch_generator(0)), even.raw([3])[0]
+    start = int((whole - batch.inputs[0, 0]).abs().argmin())
+    assert torch.equal(whole[start : start + 1_000], batch.inputs[0])
+    assert torch.equal(batch.targets[0], classes_of(batch.inputs)[0])
+
+
 def test_silence_within_a_recording_is_learnt_and_padding_is_not(tmp_path):
     root = tmp_path / "quiet" / "a"
     root.mkdir(parents=True)
