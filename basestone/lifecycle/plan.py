@@ -66,20 +66,23 @@ def plan(
 
 def _rehearsed(corridor: Corridor, stage: str, models: Mapping[str, Rehearsed]) -> Rehearsed:
     """What stands for the model that ``stage`` will leave."""
-    from basestone.objectives.catalogue import OBJECTIVES
-
     section = corridor.recipe.stages[stage]
-    if isinstance(section, Pretrain | Adapt):
-        objective = OBJECTIVES.build(section.objective)
-        test = _samples(corridor, prepared_for(corridor.recipe, stage), "test", objective)
-        if isinstance(section, Pretrain):
-            return Rehearsed(section.model, objective, test)
+    if isinstance(section, Pretrain):
+        return Rehearsed(section.model, *_read(corridor, stage, section))
     parent = models[model_of(corridor.recipe, stage, getattr(section, "parent", None))]
     if isinstance(section, Adapt):
-        return replace(parent, objective=objective, test=test)
-    if isinstance(section, Voice):
-        return replace(parent, voice=section)
-    return parent if getattr(section, "model", None) is None else replace(parent, model=section.model)
+        return Rehearsed(parent.model, *_read(corridor, stage, section), parent.voice)
+    if isinstance(section, Compress) and section.model is not None:
+        return replace(parent, model=section.model)
+    return replace(parent, voice=section) if isinstance(section, Voice) else parent
+
+
+def _read(corridor: Corridor, stage: str, section: Pretrain | Adapt) -> tuple[Objective, Any]:
+    """How a stage reads its data, and its test split."""
+    from basestone.objectives.catalogue import OBJECTIVES
+
+    objective = OBJECTIVES.build(section.objective)
+    return objective, _samples(corridor, prepared_for(corridor.recipe, stage), "test", objective)
 
 
 def _training(
