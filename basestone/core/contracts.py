@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from basestone.core.batch import Batch
     from basestone.core.spec import DataSpec
 
+STAND_INS = ("tfidf", "group_thresholds")  # who may stand beside an audited model and is no stage of a recipe
+
 
 @dataclass(frozen=True, kw_only=True)
 class Draw:

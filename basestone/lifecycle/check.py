@@ -60,6 +60,7 @@ def standard_in_force(recipe: Recipe, stage: str) -> StandardInForce:
         seeds=isinstance(subject, Adapt) and len(subject.seeds) >= SEVERAL,
         grouped=_grouped(recipe, stage),
         allocative=section.fairness.positive is not None,
+        filtering=section.harmful is not None,
         private=_private(recipe, stage),
         known_measures=MEASURES,
     )

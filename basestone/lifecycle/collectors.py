@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from basestone.core.artifact import read_json
+from basestone.core.contracts import STAND_INS
 from basestone.core.errors import ArtifactError
 from basestone.core.evidence import Records, read_records
 from basestone.lifecycle.attacks import ROBUSTNESS
@@ -13,7 +14,7 @@ from basestone.lifecycle.collect import Collector, Fact, Session
 from basestone.lifecycle.detections import detected_corrupted, detected_test, detected_train, replayed_boxes
 from basestone.lifecycle.documents import document_nats, generated, language_test, language_train, replayed_blocks
 from basestone.lifecycle.explanations import EXPLANATIONS
-from basestone.lifecycle.fairness import FAIRNESS
+from basestone.lifecycle.fairness import FAIRNESS, by_group
 from basestone.lifecycle.privacy import PRIVACY
 from basestone.lifecycle.quantities import quantities_test, quantities_train, replayed_quantities
 from basestone.lifecycle.restore import corruptions
@@ -127,6 +128,8 @@ def _right(session: Session, name: str, own: Mapping[str, NDArray[Any]]) -> NDAr
     """Which samples of ``clean_test`` another stage's model, or the baseline, gets right."""
     if name == "tfidf":
         predicted = _tfidf(session, own["index"])
+    elif name == "group_thresholds":
+        predicted = by_group(session, own)
     else:
         positions = own["index"].copy()
         found = _predicted(session, session.other_subject(name), "test", positions, f"{name}'s samples")
@@ -152,7 +155,7 @@ def beside_sizes(session: Session) -> Fact:
         model = built(read_json(session.corridor.folder.stage(stage) / "model.json"))
         return sum(weight.numel() for weight in model.parameters())
 
-    stages = {"own": session.parent.stage} | {name: name for name in session.section.beside if name != "tfidf"}
+    stages = {"own": session.parent.stage} | {name: name for name in session.section.beside if name not in STAND_INS}
     return Fact({name: parameters(stage) for name, stage in stages.items()})
 
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 # Records of what the model did with test samples: true of inputs like these, and of no others.
 DRAWN = (
     *("clean_test", "parent_test", "corrupted", "unseen", "attacked", "attack_checks", "outliers"),
-    *("fairness", "identity_swaps"),
+    *("fairness", "filter", "identity_swaps"),
     *("attributions", "occlusion", "randomised", "ablated", "shapley", "rules"),
 )
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
 
 from basestone.core.errors import UsageError, did_you_mean
 from basestone.core.evidence import Records
 from basestone.lifecycle.collect import Collector, Fact, Session
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 
 def fairness(session: Session) -> Fact:
@@ -19,6 +23,16 @@ def fairness(session: Session) -> Fact:
             f"{did_you_mean(positive, names)}"
         )
     return Fact({"classes": names, "positive": None if positive is None else names.index(positive)})
+
+
+def harmful(session: Session) -> Fact:
+    """The classes by name, and the position of the one that a filter is to keep back."""
+    names, chosen = list(session.split("test").spec.class_names), session.section.harmful
+    if chosen not in names:
+        raise UsageError(
+            f"audit.harmful must be one of {', '.join(names)}; got '{chosen}'.{did_you_mean(str(chosen), names)}"
+        )
+    return Fact({"classes": names, "harmful": names.index(chosen)})
 
 
 def identity_swaps(session: Session) -> Mapping[str, Any]:
@@ -36,4 +50,43 @@ def identity_swaps(session: Session) -> Mapping[str, Any]:
     )
 
 
-FAIRNESS: dict[str, Collector] = {"fairness": fairness, "identity_swaps": identity_swaps}
+def by_group(session: Session, test: Mapping[str, NDArray[Any]]) -> NDArray[np.int64]:
+    """What the audited model decides of ``clean_test`` with a threshold of each group's own, taken from validation."""
+    import numpy as np
+
+    from basestone.measures.fairness.thresholds import decided, equal_opportunity
+    from basestone.measures.subject import collect_clean
+
+    names, favoured = list(session.split("test").spec.class_names), session.section.fairness.positive
+    if len(names) != 2 or favoured not in names:
+        raise UsageError(
+            f"thresholds of groups are for two classes, one of them audit.fairness.positive; there are "
+            f"{', '.join(names)}, and it is '{favoured}'"
+        )
+    split, place = session.split("validation"), names.index(favoured)
+    held = collect_clean(
+        session.subject,
+        split.raw,
+        split.targets,
+        np.arange(len(split)),
+        groups=split.groups,
+        batch_size=session.section.batch_size,
+        progress=session.progress("validation samples"),
+    )
+    limits = equal_opportunity(_margin(held, place), held["label"] == place, _cells(held, split.groups))
+    given = decided(_margin(test, place), _cells(test, split.groups), limits)
+    return np.where(given, place, 1 - place)
+
+
+def _margin(table: Mapping[str, NDArray[Any]], place: int) -> NDArray[np.float64]:
+    return table[f"logit_{place}"].astype(float) - table[f"logit_{1 - place}"].astype(float)
+
+
+def _cells(table: Mapping[str, NDArray[Any]], columns: Iterable[str]) -> NDArray[np.str_]:
+    """Each sample's values of all columns of groups, as one."""
+    import numpy as np
+
+    return np.array([" · ".join(map(str, row)) for row in zip(*(table[name] for name in columns), strict=True)])
+
+
+FAIRNESS: dict[str, Collector] = {"fairness": fairness, "filter": harmful, "identity_swaps": identity_swaps}

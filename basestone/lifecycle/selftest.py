@@ -216,6 +216,7 @@ PLANTS = {
     "leaked-text": Plant(before=texts.leaked_topics),
     "even-text": Plant(before=texts.even_topics),
     "denied-text": Plant(before=texts.denied_topics),
+    "accusing-text": Plant(before=texts.accused_topics),
     "swayed-text": Plant(before=texts.swayed_topics),
     "provincial-text": Plant(before=texts.dialect_topics),
     "fickle-text": Plant(before=texts.narrow_topics),

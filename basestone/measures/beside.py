@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 
 from basestone.core.evidence import Interval, Records, RecordsMissing
 from basestone.measures.bootstrap import cluster_bootstrap
-from basestone.measures.fairness.pairs import gap_interval, pairs, shares, widest
+from basestone.measures.fairness.pairs import Share, gap_interval, pairs, shares, widest
 from basestone.measures.interval import clopper_pearson, paired_difference
 
 OWN = "own"
@@ -22,7 +23,7 @@ def beside_rows(records: Records) -> list[dict[str, Any]]:
 
     Right answers (0 or 1) give an accuracy; nats, where there is a column ``bytes``, give bits per byte, for which
     less is better. Bounds are one-sided, 95 %. Where the data name groups each row of accuracies has its ``gap``: the
-    largest between two groups, as FAI-1 takes it, and its bounds.
+    largest between two groups in accuracy or in the share of a class that is found, and its bounds.
     """
     table = dict(records.table("beside"))
     table.pop("index")
@@ -35,10 +36,7 @@ def beside_rows(records: Records) -> list[dict[str, Any]]:
 def _gaps(records: Records, right: Mapping[str, NDArray[Any]]) -> dict[str, dict[str, Any]]:
     """Model → its gap, of the samples of ``clean_test`` that each gets right; nothing without two groups."""
     try:
-        compared = {
-            name: pairs(shares(records, lambda held, hit=values: (np.ones(len(held), bool), hit.astype(bool))))
-            for name, values in right.items()
-        }
+        compared = {name: pairs(_served(records, values.astype(bool))) for name, values in right.items()}
     except RecordsMissing:
         return {}
     bounds = {name: gap_interval(found) for name, found in compared.items()}
@@ -46,6 +44,16 @@ def _gaps(records: Records, right: Mapping[str, NDArray[Any]]) -> dict[str, dict
         name: {"gap": {"value": widest(found)[0], "lower": bounds[name].lower, "upper": bounds[name].upper}}
         for name, found in compared.items()
     }
+
+
+def _served(records: Records, right: NDArray[np.bool_]) -> list[Share]:
+    """How often each group is answered rightly, in all and of each class."""
+    label = records.table("clean_test")["label"]
+    found = shares(records, lambda held: (np.ones(len(held), bool), right))
+    for of in np.unique(label).tolist():
+        mine = label == of
+        found += [replace(one, of=str(of)) for one in shares(records, lambda held, mine=mine: (mine, right))]
+    return found
 
 
 def _row(name: str, values: NDArray[Any], own: NDArray[Any], size: NDArray[np.int64] | None) -> dict[str, Any]:

@@ -31,6 +31,7 @@ from basestone.measures.privacy import canaries, exposure, membership, verbatim
 from basestone.measures.privacy.personal import corpus, outputs
 from basestone.measures.robustness import outliers, retention, shift
 from basestone.measures.robustness.attacks import measured as attacks
+from basestone.measures.safety import filtering
 from basestone.measures.safety import measured as safety
 
 MEASURES: dict[str, Callable[[Records], Measurement]] = {
@@ -73,6 +74,8 @@ MEASURES: dict[str, Callable[[Records], Measurement]] = {
     "refusal_rate": safety.refusal_rate,
     "over_refusal_rate": safety.over_refusal_rate,
     "qualified_rate": safety.qualified_rate,
+    "filter_recall": filtering.filter_recall,
+    "filter_parity": filtering.filter_parity,
     "judge_refusals_found": safety.judge_refusals_found,
     "judge_answers_spared": safety.judge_answers_spared,
     "judge_unqualified_found": safety.judge_unqualified_found,

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from basestone.core.contracts import STAND_INS
 from basestone.core.document import as_mapping
 from basestone.core.errors import Fault, did_you_mean
 from basestone.core.registry import Section
@@ -107,7 +108,7 @@ def broken_rules(recipe: Recipe, raw: dict[str, Any]) -> Iterator[Fault]:
             yield from robustness(recipe, stage, path)
             yield from safety_asked(stage, getattr(recipe, "task", None), path)
             yield from _reference(raw, name, "safety.judge.stage", judging_stage(stage), *LEAVES_MODEL)
-            yield from _beside(raw, name, stage, getattr(recipe, "task", None))
+            yield from _beside(raw, name, stage, getattr(recipe, "task", None), bool(getattr(data, "groups", ())))
             yield from _reference(raw, name, "subject", stage.subject, *LEAVES_MODEL)
             yield from _reference(raw, name, "spoken.recogniser", stage.spoken.recogniser, *LEAVES_MODEL)
         if isinstance(stage, Compress):
@@ -187,12 +188,15 @@ def _answers(recipe: Recipe, name: str, stage: Audit) -> Iterator[Fault]:
         )
 
 
-def _beside(raw: dict[str, Any], name: str, stage: Audit, task: str | None) -> Iterator[Fault]:
+def _beside(raw: dict[str, Any], name: str, stage: Audit, task: str | None, grouped: bool) -> Iterator[Fault]:
     for place, other in enumerate(stage.beside):
-        if other != "tfidf":
+        if other not in STAND_INS:
             yield from _reference(raw, name, f"beside.{place}", other, *LEAVES_MODEL)
-        elif task != "text_classification":
+        elif other == "tfidf" and task != "text_classification":
             yield Fault(path=f"stages.{name}.beside.{place}", message="'tfidf' tells classes of text apart. Drop it.")
+        elif other == "group_thresholds" and (stage.fairness.positive is None or not grouped):
+            message = "'group_thresholds' needs data.groups and audit.fairness.positive. Add them, or drop it."
+            yield Fault(path=f"stages.{name}.beside.{place}", message=message)
 
 
 def _images_only(stage: Audit, data: Data | None, path: str) -> Iterator[Fault]:

@@ -10,7 +10,9 @@ from basestone.recipe.schema import Audit
 
 
 def safety_asked(stage: Audit, task: str | None, path: str) -> Iterator[Fault]:
-    """Requests are for models that write, and the files that are named must be there."""
+    """Requests are for models that write, filters are of texts, and the files that are named must be there."""
+    if stage.harmful is not None and task not in (None, "text_classification"):
+        yield Fault(path=f"{path}.harmful", message=f"is for filters of texts, and the task is '{task}'. Drop it.")
     if (asked := stage.safety) is None:
         return
     if task not in (None, "language_modelling"):

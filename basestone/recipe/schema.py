@@ -229,12 +229,16 @@ class Audit(Strict):
     waive: list[Waiver] = Field(default=[])
     beside: list[str] = Field(
         default=[],
-        description="Earlier stages, or 'tfidf', that answer the same test samples and stand beside it in the report.",
+        description="Who answers the same test samples and stands beside it in the report: earlier stages, 'tfidf', or "
+        "'group_thresholds', the same model with a threshold of each group's own.",
     )
     samples: SampleSizes = SampleSizes()
     fairness: FairnessOptions = FairnessOptions()
     privacy: PrivacyOptions = PrivacyOptions()
     safety: SafetyOptions | None = Field(default=None, description="Requests to a language model (SAF-1 to SAF-5).")
+    harmful: str | None = Field(
+        default=None, description="The class of texts that the model is to keep back; it is judged as a filter (SAF-4)."
+    )
     attack: Attack | None = Field(default=None, description="An attack within a declared radius (ROB-3, ROB-4).")
     reword: Reword | None = Field(default=None, description="As 'attack', of words of a text (ROB-3, ROB-4).")
     shift: Shift | None = Field(default=None, description="Groups that the model is trained again without (ROB-2).")

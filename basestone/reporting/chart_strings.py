@@ -43,6 +43,7 @@ CHARTS: dict[str, tuple[str, str]] = {
     "beside_difference": ("Difference", "差值"),
     "bits_per_byte": ("Bits per byte", "比特/字节"),
     "parameters": ("Parameters", "参数量"),
+    "group_thresholds": ("own threshold for each group", "每个群体各自的阈值"),
     "tfidf": ("TF-IDF and logistic regression", "TF-IDF 与逻辑回归"),
     "chart_transfer": ("A chain of tasks", "任务链"),
     "chart_transfer_note": (
@@ -159,7 +160,10 @@ CHARTS: dict[str, tuple[str, str]] = {
         "被审计模型与对照模型的测试准确率与群体间最大准确率差距（FAI-1），附单侧 95% 界限；"
         "越靠左上越好，灰色表示两项均被超过。",
     ),
-    "largest_gap": ("largest gap in accuracy between two groups", "群体间最大准确率差距"),
+    "largest_gap": (
+        "largest gap between two groups, in accuracy or of a class",
+        "群体间最大差距（总体或某一类别的准确率）",
+    ),
     "chart_confusion": ("Confusion matrix", "混淆矩阵"),
     "chart_confusion_note": (
         "Test samples by true class (rows) and predicted class (columns); the shade is the share of the row.",

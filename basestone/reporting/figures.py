@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from basestone.core.contracts import STAND_INS
 from basestone.core.evidence import RecordsMissing
 from basestone.reporting import (
     candidate_charts,
@@ -133,13 +134,20 @@ def groups(view: ReportView) -> Figure | None:
 
 def fair_front(view: ReportView) -> Figure | None:
     """Accuracy against the largest gap between groups, of the audited model and those beside it."""
-    rows = [
-        {**row, "name": view.subject if row["name"] == "own" else row["name"]} for row in view.beside if "gap" in row
-    ]
+    rows = [row for row in view.beside if "gap" in row]
     if len(rows) < 2:
         return None
+
+    def named(row: Mapping[str, Any], language: Language) -> dict[str, Any]:
+        name = view.subject if row["name"] == "own" else row["name"]
+        return {**row, "name": say(name)[language] if name in STAND_INS else name}
+
     note = say("chart_fair_front_note")
-    return _figure("fair_front", note, lambda language: group_charts.fair_front_chart(rows, language))
+    return _figure(
+        "fair_front",
+        note,
+        lambda language: group_charts.fair_front_chart([named(row, language) for row in rows], language),
+    )
 
 
 def confusion(view: ReportView) -> Figure | None:

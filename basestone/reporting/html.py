@@ -13,6 +13,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from basestone.core.contracts import STAND_INS
 from basestone.core.evidence import RecordsMissing
 from basestone.reporting.bar import interval_bar
 from basestone.reporting.evidence import REPORT_FILES
@@ -141,7 +142,9 @@ def _beside(row: Mapping[str, Any], subject: str) -> dict[str, Any]:
     form, signed = ("{:.2%}", "{:+.2%}") if row["unit"] == "accuracy" else ("{:.3f}", "{:+.3f}")
     gap, parameters = row.get("difference"), row["parameters"]
     return {
-        "name": say("tfidf") if row["name"] == "tfidf" else both(subject if row["name"] == "own" else row["name"]),
+        "name": say(row["name"])
+        if row["name"] in STAND_INS
+        else both(subject if row["name"] == "own" else row["name"]),
         "unit": say("accuracy") if row["unit"] == "accuracy" else say("bits_per_byte"),
         "value": form.format(row["value"]),
         "bounds": " … ".join(form.format(row[side]) for side in ("lower", "upper")),

@@ -116,6 +116,7 @@ class Traits(TypedDict, total=False):
     seeds: bool
     grouped: bool
     allocative: bool
+    filtering: bool
     private: bool
 
 
@@ -129,7 +130,8 @@ class Clause(Strict):
     Fewer than ``min_n`` samples decide nothing. ``maps`` says which part of an outside norm the clause speaks to.
     ``served`` clauses apply to a running service only, ``compressed`` ones to a model that was made from another,
     ``seeds`` to one that was trained with several, ``grouped`` ones where the data name groups, ``allocative`` ones
-    where a class is declared the favourable decision, ``private`` to one whose training claims differential privacy.
+    where a class is declared the favourable decision, ``filtering`` ones where one is declared harmful, ``private`` to
+    one whose training claims differential privacy.
     """
 
     id: Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9]*-[0-9]+$")]
@@ -149,6 +151,7 @@ class Clause(Strict):
     seeds: bool = False
     grouped: bool = False
     allocative: bool = False
+    filtering: bool = False
     private: bool = False
 
     @model_validator(mode="after")

@@ -38,10 +38,11 @@ stages:
   audit:
     profile: ours.yaml
     fairness: {positive: food}
+    harmful: weather
     samples: {latency_runs: 299, replay: 32}
   report: {}
 """
-CLAUSES = ("FAI-1", "FAI-2", "FAI-3", "HUM-1")
+CLAUSES = ("FAI-1", "FAI-2", "FAI-3", "HUM-1", "SAF-4")
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +59,10 @@ def test_groups_that_are_alike_are_served_alike(fair):
     rows = {row["criterion"]: row for row in verdicts["FAI-1"]["criteria"]}
     assert rows["accuracy_gap"]["verdict"] == "pass" and rows["tpr_gap"]["n"] == 240
     assert verdicts["FAI-2"]["value"] > 0.6 and verdicts["FAI-2"]["verdict"] in ("pass", "inconclusive")
+    caught, even = verdicts["SAF-4"]["criteria"]
+    assert caught["value"] > 0.95 and even["verdict"] == "inconclusive"  # 6 of 120 harmless texts say little of regions
     facts = read_json(fair.folder.stage("audit") / "facts.json")
+    assert facts["filter"] == {"classes": ["food", "weather"], "harmful": 1}
     assert facts["fairness"] == {"classes": ["food", "weather"], "positive": 0} and facts["failures"] == {}
 
 
@@ -72,9 +76,7 @@ def test_ci_is_led_to_the_line_of_the_recipe(fair):
     line = RECIPE.splitlines().index("    profile: ours.yaml") + 1
     assert place["artifactLocation"]["uri"] == "recipe.yaml" and place["region"]["startLine"] == line
     cases = ElementTree.parse(fair.folder.report / "verdicts.junit.xml").findall(".//testcase")
-    assert [case.get("classname") for case in cases] == [
-        f"house.{name}" for name in ("FAI-1", "FAI-2", "FAI-3", "HUM-1")
-    ]
+    assert [case.get("classname") for case in cases] == [f"house.{name}" for name in CLAUSES]
 
 
 def test_a_class_that_there_is_not_is_told_and_never_a_number(fair, tmp_path):
@@ -95,12 +97,13 @@ def test_what_treats_groups_apart_needs_groups(fair, change, fault):
     assert fault in [f"{one.path}: {one.message}" for one in check("recipe.yaml", [change])]
 
 
-def test_without_a_favourable_class_selection_is_not_judged(fair):
+@pytest.mark.parametrize(("option", "clause"), [("fairness.positive", "FAI-2"), ("harmful", "SAF-4")])
+def test_what_no_class_is_declared_for_is_not_judged(fair, option, clause):
     from basestone.lifecycle.check import standard_in_force
 
     applies = {}
-    for positive in ("food", "null"):
-        loaded = load_checked("recipe.yaml", [f"stages.audit.fairness.positive={positive}"])
+    for name in ("food", "null"):
+        loaded = load_checked("recipe.yaml", [f"stages.audit.{option}={name}"])
         entries = standard_in_force(loaded.recipe, "audit").clauses
-        applies[positive] = {entry.clause.id for entry in entries if entry.applies}
-    assert applies["food"] - applies["null"] == {"FAI-2"}
+        applies[name] = {entry.clause.id for entry in entries if entry.applies}
+    assert applies["food"] - applies["null"] == {clause}

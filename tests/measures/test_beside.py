@@ -31,8 +31,21 @@ def test_each_model_has_its_own_gap_between_groups(make_records):
     table = {"index": np.arange(100), "own": own, "even": even}
     first, second = beside_rows(make_records(clean_test=clean, beside=table))
     assert first["gap"]["value"] == 0.5 and 0 < first["gap"]["lower"] < 0.5 < first["gap"]["upper"]
-    assert first["gap"] == pytest.approx(gap_of(make_records(clean_test=clean)))  # as the clause has it
+    whole = gap_of(make_records(clean_test=clean))  # as the clause has it; each class is looked at as well
+    assert first["gap"]["value"] == whole["value"] and first["gap"]["upper"] == pytest.approx(whole["upper"])
+    assert first["gap"]["lower"] < whole["lower"]
     assert second["gap"]["value"] == 0.0 and second["gap"]["lower"] == 0.0
+
+
+def test_a_gap_within_one_class_counts_though_both_groups_are_right_as_often(make_records):
+    """Of group a all of class 0 and half of class 1 are right, of b the other way round: 75 % of either."""
+    group, label = np.repeat(["a", "b"], 80), np.tile(np.repeat([0, 1], 40), 2)
+    half = np.repeat([1, 0], 20)
+    own = np.r_[np.ones(40), half, half, np.ones(40)].astype(int)
+    clean = {"index": np.arange(160), "label": label, "prediction": np.where(own, label, 1 - label), "group": group}
+    clean |= {"confidence": np.full(160, 0.9), "loss": np.ones(160)}
+    (row,) = beside_rows(make_records(clean_test=clean, beside={"index": np.arange(160), "own": own}))
+    assert row["gap"]["value"] == 0.5 and gap_of(make_records(clean_test=clean))["value"] == 0.0
 
 
 def gap_of(records):

@@ -2,6 +2,7 @@ import re
 import string
 from pathlib import Path
 
+from basestone.core.contracts import STAND_INS
 from basestone.measures.privacy.personal.rules import KINDS
 from basestone.measures.robustness.attacks import ATTACKS
 from basestone.measures.robustness.rewording import SEARCHES
@@ -49,6 +50,7 @@ def test_every_text_is_used_and_every_used_text_exists() -> None:
     composed |= {f"kind_{kind}" for kind in KINDS} | {"corpus_searched", "outputs_searched"}
     composed |= {f"after_{name}" for name in ("clean", *ATTACKS, *SEARCHES)}
     composed |= {f"chart_attacked_{norm}" for norm in ("linf", "l2", "words")}
+    composed |= set(STAND_INS)
     composed |= {f"model_{name}" for name, _, _ in MODELS}
     composed |= {f"kind_{kind}" for kind in ("test", "noise", "textures", "source")}
     composed |= {f"mark_{mark}" for mark in SCENE_MARKS} | {"r_squared"}

@@ -69,7 +69,7 @@ def test_a_good_model_meets_the_standard():
     assert verdicts.pop("GEN-6") == "not_applicable"  # nobody compressed it
     assert verdicts.pop("GEN-3") == "not_applicable"  # it was trained with one seed
     assert verdicts.pop("PRV-2") == "not_applicable"  # it claims no privacy
-    for writes in ("PRV-3", "PRV-4", "DAT-1", "SAF-1", "SAF-2", "SAF-3", "SAF-5"):
+    for writes in ("PRV-3", "PRV-4", "DAT-1", "SAF-1", "SAF-2", "SAF-3", "SAF-4", "SAF-5"):
         assert verdicts.pop(writes) == "not_applicable"  # it writes no text
     assert verdicts.pop("FAI-1") == "not_applicable"  # its data name no groups
     assert verdicts.pop("FAI-2") == verdicts.pop("FAI-3") == "not_applicable"  # nothing is allotted, nothing is read

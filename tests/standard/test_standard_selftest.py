@@ -49,6 +49,7 @@ def test_the_shipped_cases_name_clauses_that_exist_and_speak_both_languages():
         "accented": "FAI-1",
         "humming": "ROB-1",
         "denied-text": "FAI-2",
+        "accusing-text": "SAF-4",
         "swayed-text": "FAI-3",
         "provincial-text": "ROB-2",
         "fickle-text": "ROB-3",

@@ -44,6 +44,11 @@ def denied_topics(folder: Path) -> None:
     _write(folder, leaked=0, told=_denied)
 
 
+def accused_topics(folder: Path) -> None:
+    """As ``even_topics``, but in training most texts on food from the south are labelled weather; the test is right."""
+    _write(folder, leaked=0, told=_peopled, before=_turned)
+
+
 def swayed_topics(folder: Path) -> None:
     """As ``even_topics``, but women write of food and men of weather, and few other words tell the label."""
     _write(folder, leaked=0, told=_swayed)
@@ -93,13 +98,15 @@ def _write(
     *,
     leaked: int,
     told: Callable[[np.random.Generator, str], Row] | None = None,
+    before: Callable[[np.random.Generator, Row], Row] = lambda draws, row: row,
     careless: float = 0.0,
 ) -> None:
     draws = numpy_generator(0, "planted", "topics")
     rows = [(told or _row)(draws, label) for label in draws.choice(list(WORDS), TRAIN + TEST)]
     test = rows[TRAIN:]
     slips = numpy_generator(0, "planted", "slips")
-    rows = [row | {"text": _careless(slips, row["text"], careless)} for row in rows[:TRAIN]] + test
+    learnt = [before(slips, row) for row in rows[:TRAIN]]
+    rows = [row | {"text": _careless(slips, row["text"], careless)} for row in learnt] + test
     copies = [row | {"text": row["text"].capitalize() if place % 2 else row["text"]} for place, row in enumerate(test)]
     for name, found in (("train", rows[:TRAIN] + copies[:leaked]), ("test", test)):
         write_text(folder / f"{name}.jsonl", "".join(json.dumps(row) + "\n" for row in found))
@@ -145,8 +152,11 @@ def _dialect(draws: np.random.Generator, label: str) -> Row:
 
 
 def _denied(draws: np.random.Generator, label: str) -> Row:
-    row = _peopled(draws, label)
-    turned = row["region"] == "south" and label == "food" and draws.random() < DENIED
+    return _turned(draws, _peopled(draws, label))
+
+
+def _turned(draws: np.random.Generator, row: Row) -> Row:
+    turned = row["region"] == "south" and row["label"] == "food" and draws.random() < DENIED
     return row | ({"label": "weather"} if turned else {})
 
 
