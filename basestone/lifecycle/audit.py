@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from basestone.core.artifact import MANIFEST, Manifest, read_json
+from basestone.core.evidence import Records
 from basestone.core.run import RunFolder
 from basestone.lifecycle.assess import assess
 from basestone.lifecycle.check import standard_in_force
@@ -29,6 +30,8 @@ def audit(corridor: Corridor, stage: str, section: Audit, made: dict[str, Manife
     take_up(corridor.folder, stage)
 
     def work(folder: Path) -> dict[str, Any]:
+        from basestone.measures.economy import economy
+
         collect(corridor, section, standard, prepared, subject, folder, root)
         verdicts = assess(folder, standard, subject)
         failures = sorted(read_json(folder / "facts.json")["failures"])
@@ -37,6 +40,7 @@ def audit(corridor: Corridor, stage: str, section: Audit, made: dict[str, Manife
             "subject": subject.stage,
             "standard": standard.to_json(),
             "failures": failures,
+            "passes": economy(Records(folder)),
         }
 
     return perform(

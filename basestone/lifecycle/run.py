@@ -87,6 +87,7 @@ class Run:
             "verdicts": self.verdicts if audited else None,
             "language": kinds["report"].facts["language"] if reported else "en",
             "wall_s": {stage: manifest.wall_s for stage, manifest in self.stages.items()},
+            "passes": kinds["audit"].facts.get("passes") if audited else None,
             "report": str(self.report) if reported else None,
         }
 

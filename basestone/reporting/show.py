@@ -24,6 +24,8 @@ def show_run(summary: Mapping[str, Any], width: int) -> RenderableType:
         parts.append(verdict_table(summary["verdicts"], summary["language"], narrow=width < NARROW))
         met = summary["outcome"] == "met"
         parts.append(Text("✓ standard met" if met else "✗ standard not met", style="bold green" if met else "bold red"))
+    if summary["passes"]:
+        parts.append(Text(spared(summary["passes"]), style="dim"))
     stages = " · ".join(f"{stage} {duration(seconds)}" for stage, seconds in summary["wall_s"].items())
     parts.append(Text(f"stages   {stages}", style="dim"))
     parts.append(Text(f"run      {summary['run']}"))
@@ -31,6 +33,14 @@ def show_run(summary: Mapping[str, Any], width: int) -> RenderableType:
         parts.append(Text(f"report   {summary['report']}"))
         parts.append(Text(f"verify   basestone verify {summary['run']}"))
     return Group(*parts)
+
+
+def spared(passes: Mapping[str, int]) -> str:
+    """What the audit's passes through the model come to, and what each way of sparing them left of those before it."""
+    steps = [("clauses share", "alone", "shared"), ("cascade", "shared", "cascaded"), ("stopping", "cascaded", "done")]
+    told = [f"{name} {passes[after] / passes[before]:.0%}" for name, before, after in steps if passes[before]]
+    share = f"{passes['done']:,} of {passes['alone']:,} ({passes['done'] / passes['alone']:.1%})"
+    return f"passes   {share}: {', '.join(told)}"
 
 
 def show_verdicts(verdicts: Mapping[str, Any], width: int) -> RenderableType:

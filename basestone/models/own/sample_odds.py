@@ -31,8 +31,7 @@ class Softmax:
 
     def draw(self, outputs: NDArray[np.float32], luck: NDArray[np.float64], temperature: float) -> NDArray[np.int64]:
         """N×O and N×2 uniform numbers to N classes, by the inverse of the distribution function."""
-        odds = np.cumsum(_softmax(outputs, temperature), axis=1)
-        return np.minimum((odds < luck[:, :1]).sum(1), CLASSES - 1)
+        return _chosen(outputs, luck[:, :1], temperature)
 
 
 class Logistics:
@@ -61,8 +60,7 @@ class Logistics:
     def draw(self, outputs: NDArray[np.float32], luck: NDArray[np.float64], temperature: float) -> NDArray[np.int64]:
         """N×O and N×2 uniform numbers to N classes: one of the logistics, then a place in it."""
         weights, centres, widths = np.split(outputs.astype(np.float64), 3, axis=1)
-        odds = np.cumsum(_softmax(weights, temperature), axis=1)
-        chosen = np.minimum((odds < luck[:, :1]).sum(1), self.mixtures - 1)[:, None]
+        chosen = _chosen(weights, luck[:, :1], temperature)[:, None]
         centre = np.take_along_axis(centres, chosen, 1)[:, 0]
         width = temperature * np.exp(np.take_along_axis(widths, chosen, 1)[:, 0].clip(*WIDTHS))
         sure = np.clip(luck[:, 1], 1e-5, 1 - 1e-5)
@@ -75,7 +73,10 @@ def odds_of(output: Output, mixtures: int) -> Softmax | Logistics:
     return Softmax() if output == "softmax" else Logistics(mixtures)
 
 
-def _softmax(logits: NDArray[np.float32] | NDArray[np.float64], temperature: float) -> NDArray[np.float64]:
-    shifted = (logits - logits.max(1, keepdims=True)).astype(np.float64) / temperature
-    powers = np.exp(shifted)
-    return powers / powers.sum(1, keepdims=True)
+def _chosen(
+    logits: NDArray[np.float32] | NDArray[np.float64], luck: NDArray[np.float64], temperature: float
+) -> NDArray[np.int64]:
+    """N×K logits and N×1 uniform numbers to N places, by the inverse of the softmax's distribution function."""
+    powers = np.exp((logits - logits.max(1, keepdims=True)).astype(np.float64) / temperature)
+    odds = powers.cumsum(1)
+    return np.minimum((odds < luck * odds[:, -1:]).sum(1), odds.shape[1] - 1)

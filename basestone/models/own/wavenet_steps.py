@@ -79,8 +79,11 @@ class Steps:
         if not self.hop:
             return frames[0]
         frame, past = divmod(self.done, self.hop)
-        first, second = (frames[min(one, len(frames) - 1)] for one in (frame, frame + 1))
-        return first + (past / self.hop) * (second - first) if past else first
+        if past == 0:
+            last = len(frames) - 1
+            self.frame = frames[min(frame, last)]
+            self.slope = (frames[min(frame + 1, last)] - self.frame) / np.float32(self.hop)
+        return self.frame + np.float32(past) * self.slope
 
     def _halved(self, conditions: torch.Tensor, layers: int) -> Array:
         """N×F×(2C·L) to F×L×N×2C with the layers' biases, the gates' half at half its size (see ``_unit``)."""
