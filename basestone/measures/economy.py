@@ -27,9 +27,7 @@ def economy(records: Records) -> dict[str, int] | None:
         plan = cast("dict[str, Any]", records.fact("plan"))
     except RecordsMissing:
         return None
-    asked = {
-        row["record"]: records.sequential(row["record"]).get("planned", int(row["n"])) for row in plan["records"]
-    }
+    asked = {row["record"]: records.sequential(row["record"]).get("planned", int(row["n"])) for row in plan["records"]}
     each = {row["record"]: row["forwards"] / max(1, row["n"]) for row in plan["records"]}
     attack = _attack(records)
     alone = each if attack is None else each | {"attacked": WHOLE_ATTACK}

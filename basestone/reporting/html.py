@@ -29,6 +29,7 @@ from basestone.reporting.scenes import shown_scenes
 from basestone.reporting.sound_charts import Take, playable, takes_of
 from basestone.reporting.spoken import shown_utterances
 from basestone.reporting.strings import LANGUAGES, Text, both, say
+from basestone.reporting.terminal import ABSENT
 from basestone.reporting.verification import ATTESTATION
 from basestone.reporting.view import CriterionView, ReportView, Sample
 from basestone.reporting.wording import MARKS, outcome_reason, threshold_words
@@ -52,6 +53,7 @@ def render(view: ReportView) -> str:
         title=say("title", name=view.name),
         counts=_counts(view),
         rows=[(clause, [_criterion(one) for one in clause.criteria]) for clause in view.clauses],
+        absent=[(one, one.criteria[0].reason) for one in view.clauses if one.verdict == ABSENT],
         figures=[(figure, {lang: Markup(svg) for lang, svg in figure.svg.items()}) for figure in figures(view)],
         beside=[_beside(row, view.subject) for row in view.beside],
         extractions=[

@@ -38,9 +38,13 @@ def show_run(summary: Mapping[str, Any], width: int) -> RenderableType:
 def spared(passes: Mapping[str, int]) -> str:
     """What the audit's passes through the model come to, and what each way of sparing them left of those before it."""
     steps = [("clauses share", "alone", "shared"), ("cascade", "shared", "cascaded"), ("stopping", "cascaded", "done")]
-    told = [f"{name} {passes[after] / passes[before]:.0%}" for name, before, after in steps if passes[before]]
+    told = [
+        f"{name} {passes[after] / passes[before]:.0%}"
+        for name, before, after in steps
+        if passes[after] < passes[before]
+    ]
     share = f"{passes['done']:,} of {passes['alone']:,} ({passes['done'] / passes['alone']:.1%})"
-    return f"passes   {share}: {', '.join(told)}"
+    return f"passes   {share}{': ' if told else ''}{', '.join(told)}"
 
 
 def show_verdicts(verdicts: Mapping[str, Any], width: int) -> RenderableType:

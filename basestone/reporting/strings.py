@@ -121,6 +121,11 @@ TEXTS: dict[str, tuple[str, str]] = (
         "schedule": ("Schedule", "学习率计划"),
         "precision": ("Precision", "精度"),
         "batch_size": ("Batch size", "批大小"),
+        "absent": ("Not applicable: {clauses}", "不适用：{clauses}"),
+        "absent_count": (
+            "{count} clauses do not apply to this model, its data or this audit",
+            "{count} 个条款不适用于该模型、其数据或本次审计",
+        ),
         "augment": ("Augmentation", "数据增强"),
         "vocoder": ("Vocoder", "声码器"),
         "seed": ("Seed", "随机种子"),

@@ -14,11 +14,15 @@ from basestone.reporting.strings import Language, say
 from basestone.reporting.view import ClauseView, CriterionView, read_clauses
 from basestone.reporting.wording import MARKS, threshold_words
 
+ABSENT = "not_applicable"
 STYLES = {"pass": "green", "fail": "bold red", "inconclusive": "yellow", "error": "magenta"}
 
 
 def verdict_table(verdicts: Mapping[str, Any], language: Language = "en", *, narrow: bool = False) -> Table:
-    """A table of ``verdicts.json``, one row a criterion. ``narrow`` (under 90 columns) omits n and bounds."""
+    """A table of ``verdicts.json``, one row a criterion of each clause that applies; below it the names of the others.
+
+    ``narrow`` (under 90 columns) omits n and bounds.
+    """
     title = say("table_title", standard=verdicts["standard"], profile=verdicts["profile"])[language]
     table = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column(say("verdict")[language], no_wrap=True)
@@ -30,7 +34,11 @@ def verdict_table(verdicts: Mapping[str, Any], language: Language = "en", *, nar
     table.add_column(say("threshold")[language], justify="right", no_wrap=not narrow)
     if not narrow:
         table.add_column("n", justify="right", no_wrap=True)
-    for clause in read_clauses(verdicts):
+    clauses = list(read_clauses(verdicts))
+    absent = [clause.id for clause in clauses if clause.verdict == ABSENT]
+    if absent:
+        table.caption, table.caption_justify = say("absent", clauses=", ".join(absent))[language], "left"
+    for clause in (one for one in clauses if one.verdict != ABSENT):
         for place, one in enumerate(clause.criteria):
             table.add_row(*_cells(clause, one, language, first=place == 0, narrow=narrow))
     return table
