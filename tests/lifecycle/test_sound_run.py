@@ -90,8 +90,8 @@ def test_its_layers_are_features_and_are_not_told_the_label(made):
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        ("task=speech_classification", "must be audio_lm for audio_modelling and for it alone; got 'audio_lm'"),
-        ("stages.pretrain.objective={kind: cross_entropy}", "must be audio_lm for audio_modelling and for it alone"),
+        ("task=speech_classification", "only for the vocoder of speech_synthesis; got 'audio_lm'"),
+        ("stages.pretrain.objective={kind: cross_entropy}", "must be audio_lm for audio_modelling, and elsewhere only"),
         ("stages.pretrain.model={kind: speech_net}", "must be wavenet for 'audio_modelling'; got 'speech_net'"),
         ("stages.pretrain.augment=[{kind: speed}]", "must be empty for audio_lm, which learns sound as it is"),
         (

@@ -36,6 +36,8 @@ NAMES = [
     "dp_canaries",
     "dp_delta",
     "dp_epsilon",
+    "filter_parity",
+    "filter_recall",
     "group_accuracy_gap",
     "group_fpr_gap",
     "group_selection_ratio",
