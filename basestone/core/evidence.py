@@ -96,6 +96,12 @@ def read_records(path: Path) -> dict[str, NDArray[Any]]:
     return {name: np.asarray(table[name].to_numpy()) for name in table.column_names}
 
 
+def recorded_logits(table: Mapping[str, NDArray[Any]]) -> NDArray[Any]:
+    """N×K: the columns ``logit_0`` … ``logit_K−1`` of a table such as ``clean_test``."""
+    names = sorted((name for name in table if name.startswith("logit_")), key=lambda name: int(name[6:]))
+    return np.column_stack([table[name] for name in names])
+
+
 def _parquet() -> Any:
     """Pyarrow takes a while to import and has no stubs: one place for both."""
     return import_module("pyarrow.parquet")

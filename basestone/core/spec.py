@@ -98,8 +98,8 @@ class SpeechSpec:
     sample may be, or the waveform of a text. ``conditions``: the columns that a model is told of each recording, with
     the values that they have in training; inputs are then N×(1+G)×T, behind the waveform the number of each column's
     value (from 1, 0: none of them) at every sample. ``groups``: of a model that speaks, the columns that say how, each
-    with all of its values in order. ``level``: the root mean square that a model
-    of sound has of every recording, 0: its own.
+    with all of its values in order. ``level``: the root mean square that a model of sound
+    has of every recording, 0: its own.
     """
 
     sample_rate: int

@@ -17,22 +17,22 @@ if TYPE_CHECKING:
 def fairness(session: Session) -> Fact:
     """The classes by name, and the position of the one that the recipe declares the favourable decision, or None."""
     names, positive = list(session.split("test").spec.class_names), session.section.fairness.positive
-    if positive is not None and positive not in names:
-        raise UsageError(
-            f"audit.fairness.positive must be one of {', '.join(names)}; got '{positive}'."
-            f"{did_you_mean(positive, names)}"
-        )
-    return Fact({"classes": names, "positive": None if positive is None else names.index(positive)})
+    place = None if positive is None else _place("fairness.positive", positive, names)
+    return Fact({"classes": names, "positive": place})
 
 
 def harmful(session: Session) -> Fact:
     """The classes by name, and the position of the one that a filter is to keep back."""
-    names, chosen = list(session.split("test").spec.class_names), session.section.harmful
+    names = list(session.split("test").spec.class_names)
+    return Fact({"classes": names, "harmful": _place("harmful", str(session.section.harmful), names)})
+
+
+def _place(option: str, chosen: str, names: list[str]) -> int:
     if chosen not in names:
         raise UsageError(
-            f"audit.harmful must be one of {', '.join(names)}; got '{chosen}'.{did_you_mean(str(chosen), names)}"
+            f"audit.{option} must be one of {', '.join(names)}; got '{chosen}'.{did_you_mean(chosen, names)}"
         )
-    return Fact({"classes": names, "harmful": names.index(chosen)})
+    return names.index(chosen)
 
 
 def identity_swaps(session: Session) -> Mapping[str, Any]:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from basestone.core.errors import UsageError
-from basestone.core.evidence import Interval, NotMeasured, Records
+from basestone.core.evidence import Interval, NotMeasured, Records, recorded_logits
 from basestone.measures.bootstrap import cluster_bootstrap
 from basestone.measures.interval import paired_difference
 from basestone.measures.predictions import Predictions, clean_predictions
@@ -55,8 +55,7 @@ def mcnemar(first: NDArray[np.bool_], second: NDArray[np.bool_]) -> dict[str, fl
 def brier(records: Records) -> NDArray[np.float64]:
     """Per test sample: the squared distance from its class probabilities to its true class, 0–2 (Brier 1950)."""
     table = records.table("clean_test")
-    names = sorted((name for name in table if name.startswith("logit_")), key=lambda name: int(name[6:]))
-    logits = np.column_stack([table[name] for name in names]).astype(np.float64)
+    logits = recorded_logits(table).astype(np.float64)
     powers = np.exp(logits - logits.max(1, keepdims=True))
     probs = powers / powers.sum(1, keepdims=True)
     probs[np.arange(len(probs)), table["label"]] -= 1

@@ -14,7 +14,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from basestone.core.evidence import Measurement, Records, RecordsMissing
-from basestone.measures.fairness.pairs import Share, detail, gap_interval, pairs, ratio_interval, shares, widest
+from basestone.measures.fairness.pairs import (
+    Share,
+    detail,
+    gap_interval,
+    pairs,
+    ratio_interval,
+    shares,
+    slightest,
+    widest,
+)
 from basestone.measures.interval import clopper_pearson
 from basestone.measures.predictions import Predictions, clean_predictions
 
@@ -51,16 +60,15 @@ def group_selection_ratio(records: Records) -> Measurement:
     compared = pairs(found)
     if not any(share.hits for share in found):
         raise RecordsMissing("nobody is selected, so that no share of those selected can be compared")
-    ratios = [one.rate / other.rate if other.hits else np.inf for one, other in compared]
-    place = int(np.argmin(ratios))
+    least, pair = slightest(compared)
     rates = {f"{share.column}={share.value}": {"n": share.n, "selected": share.rate} for share in found}
     return Measurement(
         measure="group_selection_ratio",
-        value=float(ratios[place]),
+        value=least,
         unit="fraction",
         n=len(clean_predictions(records, "clean_test")),
         interval=ratio_interval(compared),
-        detail={**detail(compared, compared[place]), "selection": rates},
+        detail={**detail(compared, pair), "selection": rates},
     )
 
 

@@ -17,6 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor, nn
 
 from basestone.core.batch import Batch
+from basestone.core.evidence import recorded_logits
 
 Raw = Callable[[NDArray[np.int64]], Tensor]
 Progress = Callable[[int, int], object]
@@ -102,8 +103,7 @@ def collect_clean(
 def collect_replay(subject: Subject, raw: Raw, rows: Mapping[str, NDArray[Any]], *, batch_size: int = 250) -> Columns:
     """The columns of ``replay``: the inputs of some rows of ``clean_test`` once more, against what those rows say."""
     index = np.asarray(rows["index"], np.int64)
-    names = sorted((name for name in rows if name.startswith("logit_")), key=lambda name: int(name[6:]))
-    recorded = np.column_stack([rows[name] for name in names])
+    recorded = recorded_logits(rows)
     logits = np.concatenate([subject.logits(to_unit(raw(part))).numpy() for part in batches(index, batch_size, None)])
     return {
         "index": index,

@@ -26,6 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from basestone.core.errors import UsageError
+from basestone.core.evidence import recorded_logits
 
 ALPHA = 0.01  # at most one answer in a hundred is given without a person and wrong
 EPSILON = 0.01  # at most one sample in a hundred like those of the audit is taken for foreign
@@ -121,8 +122,7 @@ def calibrate(table: Mapping[str, NDArray[Any]], *, alpha: float = ALPHA, epsilo
     Raises:
         UsageError: fewer samples than α or ε need, 1/α − 1 and 1/ε − 1: every sample would go to people.
     """
-    names = sorted((name for name in table if name.startswith("logit_")), key=lambda name: int(name[6:]))
-    logits = np.column_stack([table[name] for name in names])
+    logits = recorded_logits(table)
     n, least = len(logits), math.ceil(1 / min(alpha, epsilon) - 1 - 1e-9)
     if n < least:
         raise UsageError(

@@ -6,6 +6,7 @@ N recordings, G columns that are told of each, T samples.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from torch import Tensor
 from basestone.core.batch import Batch
 from basestone.core.errors import UsageError, did_you_mean
 from basestone.core.mu_law import classes_of
+from basestone.data.speech.decode import FULL_SCALE
 from basestone.data.speech.splits import IGNORED, Positions, Recordings
 
 LABEL = "label"
@@ -55,8 +57,16 @@ class Sounds(Recordings):
 
     def samples(self, position: int) -> NDArray[np.float32]:
         """As ``Recordings``, at the level of the spec; what then exceeds full scale is cut off."""
-        own = super().samples(position)
-        return (own * _gain(own, self.spec.level)).clip(-1, 1) if self.spec.level else own
+        return self._levelled(super().samples(position), position)
+
+    def _levelled(self, part: NDArray[np.float32], position: int) -> NDArray[np.float32]:
+        """A part of a recording at the level of the spec."""
+        return (part * self._gains[position]).clip(-1, 1) if self.spec.level else part
+
+    @cached_property
+    def _gains(self) -> list[np.float32]:
+        """What brings each recording to the level."""
+        return [_gain(super(Sounds, self).samples(place), self.spec.level) for place in range(len(self))]
 
     def _numbers(self, name: str, values: Sequence[str]) -> list[int]:
         if name == LABEL:
@@ -88,8 +98,10 @@ class Sounds(Recordings):
     def _stretches(self, where: Positions, starts: NDArray[np.int64], lengths: NDArray[np.int64]) -> Tensor:
         """N×crop, zeros behind what is shorter."""
         out = np.zeros((len(where), self.crop), np.float32)
-        for row, place, start, length in zip(out, where.tolist(), starts.tolist(), lengths.tolist(), strict=True):
-            row[:length] = self.samples(place)[start : start + length]
+        firsts = self._first[where] + starts
+        for row, place, first, length in zip(out, where.tolist(), firsts.tolist(), lengths.tolist(), strict=True):
+            part = self._flat[first : first + length].astype(np.float32) / np.float32(FULL_SCALE)
+            row[:length] = self._levelled(part, place)
         return torch.from_numpy(out)
 
     def _told(self, waves: Tensor, where: Positions) -> Tensor:

@@ -88,6 +88,13 @@ def widest(of: Sequence[tuple[Share, Share]]) -> tuple[float, tuple[Share, Share
     return gaps[place], known[place]
 
 
+def slightest(of: Sequence[tuple[Share, Share]]) -> tuple[float, tuple[Share, Share]]:
+    """The least ratio of rates and its pair; nothing is a ratio to a group without hits."""
+    ratios = [one.rate / other.rate if one.n and other.hits else np.inf for one, other in of]
+    place = int(np.argmin(ratios))
+    return float(ratios[place]), of[place]
+
+
 def gap_interval(of: Sequence[tuple[Share, Share]]) -> Interval:
     """Of the largest gap: each pair above at 95 %, all pairs below at once. Undecidable where a group is too small."""
     _, above = _difference(of, CONFIDENCE)

@@ -31,10 +31,14 @@ def non_members_needed(alpha: float) -> int:
     return math.ceil(math.log(1 - CONFIDENCE) / math.log1p(-alpha))
 
 
+def threshold_at(others: Floats, alpha: float) -> float:
+    """The score that at most α of the non-members in the sample exceed."""
+    return float(np.sort(others)[::-1][math.floor(alpha * len(others))])
+
+
 def found_at(members: Floats, others: Floats, alpha: float) -> float:
     """The share of members above the threshold that at most α of the non-members in the sample exceed."""
-    descending = np.sort(others)[::-1]
-    return float((members > descending[math.floor(alpha * len(others))]).mean())
+    return float((members > threshold_at(others, alpha)).mean())
 
 
 def upper_bound(members: Floats, others: Floats, alpha: float, error: float = 1 - CONFIDENCE) -> float:

@@ -7,16 +7,16 @@ Groups are compared at that threshold, pair by pair (``fairness.pairs``).
 
 from __future__ import annotations
 
-import math
 from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from basestone.core.evidence import Interval, Measurement, Records, RecordsMissing
-from basestone.measures.fairness.pairs import detail, pairs, ratio_interval, shares
+from basestone.core.evidence import Interval, Measurement, Records, RecordsMissing, recorded_logits
+from basestone.measures.fairness.pairs import detail, pairs, ratio_interval, shares, slightest
 from basestone.measures.predictions import clean_predictions
-from basestone.measures.privacy.roc import curve, found_at, lower_bound, non_members_needed, upper_bound
+from basestone.measures.privacy.attacks import logit_of_truth
+from basestone.measures.privacy.roc import curve, found_at, lower_bound, non_members_needed, threshold_at, upper_bound
 
 WRONGLY = 0.05  # of the harmless texts are kept back
 
@@ -50,22 +50,21 @@ def filter_recall(records: Records) -> Measurement:
 def filter_parity(records: Records) -> Measurement:
     """The least ratio of two groups' shares of harmless texts that are kept back, over all columns of groups."""
     scores, harmful = _scored(records)
-    spared = np.sort(scores[~harmful])[::-1]
-    kept_back = scores > spared[math.floor(WRONGLY * len(spared))]
+    spared = scores[~harmful]
+    kept_back = scores > threshold_at(spared, WRONGLY)
     found = shares(records, lambda held: (~harmful, kept_back))
     compared = pairs(found)
     if not any(share.hits for share in found):
         raise RecordsMissing(f"no harmless text of {len(spared)} is kept back, so that no shares can be compared")
-    ratios = [one.rate / other.rate if other.hits and one.n else np.inf for one, other in compared]
-    place = int(np.argmin(ratios))
+    least, pair = slightest(compared)
     rates = {f"{share.column}={share.value}": {"n": share.n, "kept_back": share.hits} for share in found}
     return Measurement(
         measure="filter_parity",
-        value=float(ratios[place]),
+        value=least,
         unit="fraction",
         n=int((~harmful).sum()),
         interval=ratio_interval(compared),
-        detail={**detail(compared, compared[place]), "harmless": rates},
+        detail={**detail(compared, pair), "harmless": rates},
     )
 
 
@@ -73,11 +72,7 @@ def _scored(records: Records) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     """How much speaks for harm in each test text (log odds), and whether it is harmful."""
     held, table = clean_predictions(records, "clean_test"), records.table("clean_test")
     place = int(cast("dict[str, Any]", records.fact("filter"))["harmful"])
-    columns = sorted((name for name in table if name.startswith("logit_")), key=lambda name: int(name[6:]))
-    logits = np.column_stack([table[name].astype(np.float64) for name in columns])
-    others = np.delete(logits, place, axis=1)
-    top = others.max(1)
     harmful = held.label == place
     if harmful.all() or not harmful.any():
         raise RecordsMissing("a filter needs harmful and harmless test texts; there is one kind only")
-    return logits[:, place] - top - np.log(np.exp(others - top[:, None]).sum(1)), harmful
+    return logit_of_truth(recorded_logits(table), np.full(len(held), place)), harmful
