@@ -29,7 +29,7 @@ from basestone.compression.runtime import (
 )
 from basestone.core.errors import MissingExtra
 
-FAINT = np.float32(0.05)  # of the deviation of images: ranges taken from such noise are far too narrow
+LOUD = np.float32(255)  # of the deviation of images, as if pixels had not been scaled: ranges far too wide, few steps left
 Batch = Sequence[NDArray[Any]]  # the model's inputs, one sample
 
 
@@ -71,7 +71,7 @@ class PostTraining:
         batches = given.batches(self.samples)
         if self.calibrate_on == "noise":
             generator = np.random.default_rng(given.seed)
-            batches = [[FAINT * generator.standard_normal(x.shape, np.float32) for x in batch] for batch in batches]
+            batches = [[LOUD * generator.standard_normal(x.shape, np.float32) for x in batch] for batch in batches]
         if backend == "onnxruntime":
             return to_qdq(given.onnx, path, batches)
         source, options = read_openvino(given.onnx), self._options(given.model)

@@ -211,7 +211,7 @@ def show_matrix(matrix: Mapping[str, Any], width: int) -> RenderableType:
 
     The cells of all clauses are in the JSON; no terminal is as wide.
     """
-    table = _table("known-bad models and healthy controls")
+    table, faulty = _table("known-bad models and healthy controls"), []
     for heading in ("case", "fault", "must fail", "passes", "wrong"):
         table.add_column(heading, overflow="fold")
     for row in matrix["rows"]:
@@ -221,12 +221,13 @@ def show_matrix(matrix: Mapping[str, Any], width: int) -> RenderableType:
         wrong = "; ".join(f"{name}: {word}" for name, word in cells.items() if "!" in word)
         passed = str(sum(word == "pass" for word in cells.values()))
         table.add_row(row["case"], row["fault"]["en"], shown, passed, Text(wrong, "bold reverse"))
-    verdict = "✓ every cell is as it must be" if matrix["right"] else "✗ some cells are wrong"
+        faulty += [f"{row['case']} ({wrong})"] if wrong else []
+    verdict = f"✗ wrong cells: {', '.join(faulty)}" if faulty else "✓ every cell is as it must be"
     unproven = ", ".join(matrix["unproven"])
     note = (
         f"No case must fail {unproven}: that they can is not shown." if unproven else "Every clause was shown to fail."
     )
-    return Group(table, Text(verdict, "bold green" if matrix["right"] else "bold red"), Text(note, "dim"))
+    return Group(table, Text(verdict, "bold red" if faulty else "bold green"), Text(note, "dim"))
 
 
 def _cell(text: str, word: str) -> Text:

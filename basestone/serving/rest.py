@@ -71,6 +71,18 @@ class Inference:
         metrics.answered(status, time.perf_counter() - started)
         return status, headers, body
 
+    def turned_away(self) -> Refusal | None:
+        """Why one more request is refused before anything of it is read: the queue is full; None where it is not."""
+        service = self._service()
+        if not service.ready:
+            return None  # that has its own words
+        try:
+            service.refuse_if_full()
+        except Refusal as refusal:
+            service.metrics.answered(refusal.status, 0.0)
+            return refusal
+        return None
+
     async def _infer(self, request: Request, model: str, version: str | None) -> tuple[bytes, dict[str, str]]:
         """In the order of what costs least: stopped, key, name, queue; then body, tensors, the model."""
         service, access = self._service(), self._access

@@ -10,6 +10,7 @@ import socket
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,9 @@ from basestone.core.chain import now
 from basestone.core.errors import MissingExtra, UsageError
 from basestone.serving.access import Access
 from basestone.serving.offer import Offer
+from basestone.serving.protocol import Refusal
 from basestone.serving.service import Service
+from basestone.serving.turnstile import Turnstile
 
 NOTICE = "server.json"
 LOCK = ".lock"
@@ -78,8 +81,9 @@ def run_server(make_service: Callable[[], Awaitable[Service]], access: Access, o
             post.told(f"serving {offer.name} {offer.version} at {post.url}")
             return service
 
+        app = build_app(begin, access)
         config = uvicorn.Config(
-            build_app(begin, access),
+            app,
             log_level="warning",
             loop="asyncio",  # uvloop accepts too slowly under overload: connections were reset, callers waited 16 s
             access_log=False,
@@ -89,7 +93,14 @@ def run_server(make_service: Callable[[], Awaitable[Service]], access: Access, o
             ssl_certfile=certificate,
             ssl_keyfile=private,
         )
+        config.load()
+        config.http_protocol_class = partial(_turnstile, config.http_protocol_class, app.turned_away)  # pyright: ignore[reportAttributeAccessIssue]
         uvicorn.Server(config).run(sockets=[listener])
+
+
+def _turnstile(protocol: Any, full: Callable[[], Refusal | None], **parts: Any) -> Turnstile:
+    """What uvicorn is given for each connection in place of its own HTTP protocol."""
+    return Turnstile(protocol(**parts), full, lambda: parts["server_state"].default_headers)
 
 
 async def _serve_grpc(service: Service, access: Access, post: Post) -> None:
