@@ -3,8 +3,8 @@
     python benchmarks/bench_serving.py RUN [--rounds 9] [--minutes 10] [--without litserve]
 
 One caller: the median time of a request, and what each side adds to the bare function's in the same round. Sixteen
-callers: answers a second. Overload, ours alone: an open loop at twice its own peak, measured just before; answers a
-second by that peak, and what became of the rest. Memory, ours alone: over ``--minutes`` of four callers.
+callers: answers a second. Overload, ours alone: an open loop at twice its own peak, measured just before and after;
+answers a second by that peak, and what became of the rest. Memory, ours alone: over ``--minutes`` of four callers.
 
 Only ours checks what it is sent, judges whether it knows, writes each decision into a chained log, and runs the model
 in a process that can be killed; the times are with all of that. LitServe is not among what this project installs but
@@ -36,14 +36,14 @@ from basestone.core.artifact import read_json
 from basestone.core.run import RunFolder
 from basestone.lifecycle.drilled import subject_of
 from basestone.lifecycle.standing import standing
-from serving_load import Caller, Make, awake, many_callers, one_caller, overload, soak
+from serving_load import Caller, Flood, Make, awake, many_callers, one_caller, overload, soak
 from side_by_side import alternate, folder_of, options, publish, ratio_chart, ratios, spread, table
 
 PEERS = ("asgi", "kserve", "litserve")
 OURS, BARE = "ours", "asgi"
 HERE = Path(__file__).parent
 PATH = "/v2/models/model/infer"
-REQUESTS, CALLERS, PEAK_S, OVERLOAD_S, SOAKERS = 150, 16, 2.0, 10.0, 4
+REQUESTS, CALLERS, PEAK_S, OVERLOAD_S, FLOODS, SOAKERS = 150, 16, 2.0, 10.0, 5, 4
 START_S = 300.0
 
 
@@ -63,7 +63,7 @@ def main() -> None:
     chart = ratio_chart(
         ratios(times[1], BARE), "Sixteen callers", ("time ÷ bare ASGI function (left is faster)", "server"), "in turn"
     )
-    print(json.dumps({name: found[name] for name in ("overload", "memory")}, indent=2))
+    print(json.dumps({name: found[name] for name in ("overload", "memory")}, indent=2, default=asdict))
     publish("serving", found, chart, folder_of(asked))
 
 
@@ -117,13 +117,20 @@ def reported(singles: Times, crowds: Times) -> dict[str, Any]:
 
 
 def alone(make: Make, asked: argparse.Namespace, pids: Any) -> dict[str, Any]:
-    """Ours when nobody else runs: its peak, twice that, and its memory."""
+    """Ours when nobody else runs: floods of twice its peak, each between two measurements of that, and its memory."""
     brief = asked.quick
-    peak = float(np.median([asyncio.run(many_callers(make, CALLERS, PEAK_S)) for _ in range(2 if brief else 5)]))
-    flood = asyncio.run(overload(make, 2 * peak, 2.0 if brief else OVERLOAD_S))
+
+    def peak() -> float:
+        return float(np.median([asyncio.run(many_callers(make, CALLERS, PEAK_S)) for _ in range(1 if brief else 3)]))
+
+    peaks, floods = [peak()], list[Flood]()
+    for _ in range(2 if brief else FLOODS):
+        floods.append(asyncio.run(overload(make, 2 * peaks[-1], 2.0 if brief else OVERLOAD_S)))
+        peaks.append(peak())
+    shares = [flood.answered_per_s / np.mean(peaks[place : place + 2]) for place, flood in enumerate(floods)]
+    found = {"goodput_over_peak": spread(shares), "peaks_per_s": peaks, "floods": [asdict(one) for one in floods]}
     memory = asyncio.run(soak(make, SOAKERS, 4.0 if brief else 60 * asked.minutes, pids))
-    told = asdict(flood) | {"peak_per_s": peak, "goodput_over_peak": flood.answered_per_s / peak}
-    return {"overload": told, "memory": memory}
+    return {"overload": found, "memory": memory}
 
 
 def callers_of(run: str, ports: Mapping[str, int]) -> dict[str, Make]:

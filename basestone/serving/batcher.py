@@ -39,6 +39,7 @@ class Expired(Exception):
 class _Waiting:
     samples: Array
     deadline: float
+    counts: bool = True  # among what waits: not yet taken, and nobody left
     answer: asyncio.Future[Array] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
 
     def fits(self, other: _Waiting) -> bool:
@@ -59,6 +60,7 @@ class Batcher:
         """``run`` turns N×… samples into N×K logits and is never called twice at once."""
         self._run, self.max_batch, self.longest_wait_s, self.clock = run, max_batch, longest_wait_s, clock
         self._queue: deque[_Waiting] = deque()
+        self.depth = 0  # samples that wait
         self._wake = asyncio.Event()
         self._per_sample_s: float | None = None
         self._task: asyncio.Task[None] | None = None
@@ -78,16 +80,11 @@ class Batcher:
     def fail(self, error: BaseException) -> None:
         """Answers all that waits with ``error``: the model was stopped or lost."""
         while self._queue:
-            waiting = self._queue.popleft()
+            waiting = self._pop()
             if not waiting.answer.done():
                 waiting.answer.cancel() if isinstance(error, asyncio.CancelledError) else waiting.answer.set_exception(
                     error
                 )
-
-    @property
-    def depth(self) -> int:
-        """Samples that wait."""
-        return sum(len(waiting.samples) for waiting in self._queue if not waiting.answer.done())
 
     @property
     def expected_wait_s(self) -> float:
@@ -113,8 +110,22 @@ class Batcher:
             raise Expired("the deadline had passed before the request was queued")
         waiting = _Waiting(samples, deadline)
         self._queue.append(waiting)
+        self.depth += len(samples)
         self._wake.set()
-        return await waiting.answer
+        try:
+            return await waiting.answer
+        finally:
+            self._count_out(waiting)
+
+    def _pop(self) -> _Waiting:
+        """The oldest that waits, waiting no more."""
+        waiting = self._queue.popleft()
+        self._count_out(waiting)
+        return waiting
+
+    def _count_out(self, waiting: _Waiting) -> None:
+        if waiting.counts:
+            waiting.counts, self.depth = False, self.depth - len(waiting.samples)
 
     async def _work(self) -> None:
         while True:
@@ -132,13 +143,13 @@ class Batcher:
         while self._queue:
             head = self._queue[0]
             if head.answer.done():
-                self._queue.popleft()
+                self._pop()
             elif self.clock() > head.deadline:
-                self._queue.popleft().answer.set_exception(Expired("the deadline passed while the request waited"))
+                self._pop().answer.set_exception(Expired("the deadline passed while the request waited"))
             elif len(head.samples) > room or (chosen and not chosen[0].fits(head)):
                 break
             else:
-                chosen.append(self._queue.popleft())
+                chosen.append(self._pop())
                 room -= len(head.samples)
         return chosen
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import fcntl
+import gc
 import os
 import signal
 import socket
@@ -79,6 +80,7 @@ def run_server(make_service: Callable[[], Awaitable[Service]], access: Access, o
             await _serve_grpc(service, access, post)
             post.announce(pid=os.getpid(), worker_pid=None, url=post.url, model=offer.name, started=now())
             post.told(f"serving {offer.name} {offer.version} at {post.url}")
+            gc.freeze()  # what is loaded by now stays; the collector need not look through it again and again
             return service
 
         app = build_app(begin, access)

@@ -13,6 +13,8 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Callable
+from functools import lru_cache
+from http import HTTPStatus
 from typing import Any
 
 from basestone.serving.protocol import Refusal
@@ -20,7 +22,11 @@ from basestone.serving.rest import JSON, sentence
 
 INFER = re.compile(rb"POST /v2/models/[^/ ?]+(?:/versions/[^/ ?]+)?/infer HTTP/1\.1\r\n")
 END = b"\r\n\r\n"
-OPENS = (b"transfer-encoding:", b"expect:", b"upgrade:")  # a message whose end, or whose answer, is not told by its head
+OPENS = (
+    b"transfer-encoding:",
+    b"expect:",
+    b"upgrade:",
+)  # a message whose end, or whose answer, is not told by its head
 
 
 class Turnstile(asyncio.Protocol):
@@ -100,9 +106,15 @@ def length_of(data: bytes) -> int | None:
 
 def written(refusal: Refusal, more: Any) -> bytes:
     """A refusal as it goes over the wire; ``more``: headers as pairs of bytes."""
-    body = sentence(refusal.message)
-    told = [(name.encode(), value.encode()) for name, value in (JSON | refusal.headers).items()]
+    return _bytes(refusal.status, refusal.message, tuple(refusal.headers.items()), tuple(more))
+
+
+@lru_cache(16)
+def _bytes(
+    status: int, message: str, headers: tuple[tuple[str, str], ...], more: tuple[tuple[bytes, bytes], ...]
+) -> bytes:
+    body = sentence(message)
+    told = [(name.encode(), value.encode()) for name, value in (*JSON.items(), *headers)]
     told += [(b"content-length", b"%d" % len(body)), *more]
-    reason = {429: b"Too Many Requests"}.get(refusal.status, b"Refused")
-    head = b"HTTP/1.1 %d %s\r\n" % (refusal.status, reason)
+    head = f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\n".encode()
     return head + b"".join(b"%s: %s\r\n" % one for one in told) + b"\r\n" + body

@@ -1,4 +1,4 @@
-"""What is turned away on the connection: exactly plain requests for inference, whole, in turn; all else is let through."""
+"""What is turned away on the connection: plain requests for inference, whole and in turn; all else is let through."""
 
 from __future__ import annotations
 
@@ -19,7 +19,9 @@ PATH = "/v2/models/tiny/infer"
 
 
 def request(path=PATH, body=b"", method="POST", version="1.1", **headers):
-    told = {"host": "127.0.0.1", "content-length": str(len(body))} | {n.replace("_", "-"): v for n, v in headers.items()}
+    told = {"host": "127.0.0.1", "content-length": str(len(body))} | {
+        n.replace("_", "-"): v for n, v in headers.items()
+    }
     head = f"{method} {path} HTTP/{version}\r\n" + "".join(f"{n}: {v}\r\n" for n, v in told.items() if v is not None)
     return head.encode() + b"\r\n" + body
 
