@@ -34,6 +34,10 @@ def serve(
     allow_unproven: Annotated[
         str | None, typer.Option("--allow-unproven", metavar="REASON", help="Serve what the gate refuses, and say why.")
     ] = None,
+    filter_run: Annotated[
+        Path | None,
+        typer.Option("--filter", metavar="RUN", help="A run whose model keeps back harmful prompts and texts."),
+    ] = None,
     keys: Annotated[Path | None, typer.Option(help="Who may ask: a file of 'keys token'.")] = None,
     key: Annotated[Path | None, typer.Option(help="The public key you trust (PEM); default your own.")] = None,
     state: State = None,
@@ -60,6 +64,7 @@ def serve(
         grpc_port=grpc_port,
         name=name,
         state=state,
+        filter=filter_run,
         keys=keys,
         key=key,
         unproven=allow_unproven,

@@ -119,6 +119,15 @@ class Texts:
             row[: len(ids) + 2] = [self.spec.start, *ids, self.spec.end]
         return Received(batch=batch, media="text/plain", original=lambda place: texts[place].encode())
 
+    def stretches(self, text: str) -> list[str]:
+        """A text in pieces that ``read`` does not cut off, each beginning half of that after the one before."""
+        spans = [span for span in self._tokenizer.encode(text, add_special_tokens=False).offsets if span[0] < span[1]]
+        most = self.spec.max_length - 2
+        step = max(1, most // 2)
+        begins = range(0, max(1, len(spans) - step), step)
+        pieces = [text[spans[at][0] : spans[min(at + most, len(spans)) - 1][1]] for at in begins if spans]
+        return [piece for piece in pieces if piece.strip()]
+
     def _text(self, item: Any, place: int) -> str:
         try:
             text = bytes(item).decode()

@@ -27,6 +27,7 @@ def queue_of(run: Path, state: Path | None = None) -> Iterator[ReviewQueue]:
     if not path.exists():
         raise ArtifactError(f"{run} must have been served before there is anything to review, and was not.")
     queue = ReviewQueue(path, labels_of(RunFolder(run)))
+    queue.labels = queue.labels or _filter_labels(queue)
     try:
         yield queue
     finally:
@@ -37,6 +38,12 @@ def labels_of(run: RunFolder) -> tuple[str, ...]:
     """The classes that the run's last model answers."""
     models = [stage for stage, made in run.manifests().items() if made.kind in LEAVES_MODEL]
     return tuple(read_json(run.stage(models[-1]) / "model.json")["spec"]["class_names"])
+
+
+def _filter_labels(queue: ReviewQueue) -> tuple[str, ...]:
+    """What people may say of a text that was kept back: the classes of the filter that the log last names."""
+    named = [row.content["filter"]["labels"] for row in queue.log.rows("started") if "filter" in row.content]
+    return tuple(named[-1]) if named else ()
 
 
 def overview(run: Path, state: Path | None = None) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +18,7 @@ from basestone.lifecycle.drift import about, make_watch, watch_over
 from basestone.lifecycle.environment import keys_folder
 from basestone.lifecycle.keys import signing_key
 from basestone.lifecycle.standing import Standing, require_permission, standing, state_folder
-from basestone.serving.gate import MAX_AGE_DAYS
+from basestone.serving.gate import MAX_AGE_DAYS, Obstacle
 from basestone.serving.safety import ALPHA, EPSILON
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from basestone.serving.safety import Guard, Unguarded
     from basestone.serving.server import Post
     from basestone.serving.service import Service
+    from basestone.serving.sieve import Filter
 
 CLASSES = ("image_classification", "text_classification", "speech_classification")
 ANCHOR_TYPE = "https://basestone.dev/attestation/log-head/v1"
@@ -36,6 +37,7 @@ ANCHOR_TYPE = "https://basestone.dev/attestation/log-head/v1"
 class Options:
     """How a run is served. ``state`` holds the log, the review queue and the switch; None: ``RUN/serving``.
 
+    ``filter``: a run whose model keeps back what a language model is asked and what it writes.
     ``key``: the public key to trust. ``unproven``: why it is served although the gate refuses. ``keys``: the file of
     ``keys token``; without it the service answers on this machine only. ``port`` 0 takes a free one.
     """
@@ -45,6 +47,7 @@ class Options:
     grpc_port: int | None = None
     name: str | None = None
     state: Path | None = None
+    filter: Path | None = None
     keys: Path | None = None
     key: Path | None = None
     unproven: str | None = None
@@ -68,10 +71,12 @@ def serve(run: Path, options: Options, told: Callable[[str], object] = lambda li
 
     folder = RunFolder(run)
     found = standing(folder, options.key, options.max_age_days, options.state)
+    sifting, more = filter_of(options)
+    found = replace(found, obstacles=[*found.obstacles, *more])
     require_permission(found.obstacles, options.unproven)
     for obstacle in found.obstacles:
         told(f"unproven: {obstacle.message}")
-    offer, access = make_offer(folder, found, options), make_access(options)
+    offer, access = make_offer(folder, found, options, sifting), make_access(options)
     post = Post(
         folder=state_folder(run, options.state),
         host=options.host,
@@ -80,10 +85,20 @@ def serve(run: Path, options: Options, told: Callable[[str], object] = lambda li
         tls=(options.tls_cert, options.tls_key),
         told=told,
     )
-    run_server(lambda: make_service(folder, found, offer, post, options), access, offer, post)
+    run_server(lambda: make_service(folder, found, offer, post, options, sifting), access, offer, post)
 
 
-def make_offer(run: RunFolder, found: Standing, options: Options) -> Offer:
+def filter_of(options: Options) -> tuple[Filter | None, Sequence[Obstacle]]:
+    """The filter that is asked for, and why it may not be one."""
+    from basestone.lifecycle.sieve import filter_standing, make_filter
+
+    if options.filter is None:
+        return None, ()
+    found, obstacles = filter_standing(options.filter, options.key, options.max_age_days)
+    return make_filter(options.filter, found, options.max_batch), obstacles
+
+
+def make_offer(run: RunFolder, found: Standing, options: Options, sifting: Filter | None = None) -> Offer:
     """What is served: the model's labels, how its inputs are read, when it is doubtful, and what it stands on."""
     from basestone.serving.offer import Offer
     from basestone.serving.safety import Unguarded
@@ -93,19 +108,23 @@ def make_offer(run: RunFolder, found: Standing, options: Options) -> Offer:
     tokenizer = run.stage(prepared_of(run, found.subject)) / "tokenizer.json"
     reader, tongue = _between(described, spec, tokenizer)
     guard = make_guard(run, found.audit, options) if reader else Unguarded()
+    if sifting and not tongue:
+        raise UsageError("--filter is for a model that writes; this one answers classes. Serve it without.")
     parameters: dict[str, Any] = {"proven": not found.obstacles, "guard": guard.to_json()["kind"]}
+    parameters |= {"filter": f"{sifting.name} {sifting.version}"} if sifting else {}
     if found.obstacles:
         parameters |= {"unproven": options.unproven, "obstacles": " ".join(one.message for one in found.obstacles)}
     return Offer(
         name=options.name or read_name(run),
         version=found.subject.digest[:12],
-        labels=tuple(spec.class_names),
+        labels=sifting.labels if sifting else tuple(spec.class_names),
         reader=reader,
         tongue=tongue,
         guard=guard,
         parameters=parameters,
         described={"stage": found.subject.stage, **about(run, found.subject, found.audit), **parameters}
-        | {"guard": guard.to_json()},
+        | {"guard": guard.to_json()}
+        | ({"filter": sifting.described} if sifting else {}),
     )
 
 
@@ -148,12 +167,15 @@ def make_access(options: Options) -> Access:
     return Access(keys=Keys(options.keys) if options.keys else None, max_body=options.max_body)
 
 
-async def make_service(run: RunFolder, found: Standing, offer: Offer, post: Post, options: Options) -> Service:
+async def make_service(
+    run: RunFolder, found: Standing, offer: Offer, post: Post, options: Options, sifting: Filter | None = None
+) -> Service:
     """The service, not yet started; in the event loop that it will run in."""
     from basestone.serving.journal import Journal
     from basestone.serving.nursery import Nursery
     from basestone.serving.review import ReviewQueue
     from basestone.serving.service import Service
+    from basestone.serving.sieve import Sieve
     from basestone.serving.stop import Switch
 
     request = {
@@ -162,7 +184,8 @@ async def make_service(run: RunFolder, found: Standing, offer: Offer, post: Post
         "precision": precision_of(run, found.audit),
         "max_batch": options.max_batch,
     }
-    nursery = Nursery([sys.executable, "-m", "basestone.lifecycle.infer"], request, post.folder / "worker.log")
+    program = [sys.executable, "-m", "basestone.lifecycle.infer"]
+    nursery = Nursery(program, request, post.folder / "worker.log")
     service = Service(
         offer,
         Journal(lambda: ReviewQueue(post.folder / "review.db", offer.labels), post.folder / "anchors.jsonl", sign_head),
@@ -171,6 +194,7 @@ async def make_service(run: RunFolder, found: Standing, offer: Offer, post: Post
         max_batch=options.max_batch,
         longest_wait_s=options.longest_wait_s,
         on_worker=post.worker_started,
+        sieve=Sieve(sifting, Nursery(program, sifting.request, post.folder / "filter.log")) if sifting else None,
     )
     if watch := make_watch(run, found, offer.guard):
         watch_over(service, watch, post.folder, post.told)
@@ -217,6 +241,10 @@ def write_deployment(run: Path, options: Options, folder: Path) -> list[Path]:
     from basestone.serving.deployment import KEYS, PORT
     from basestone.serving.deployment import write_deployment as write
 
+    if options.filter:
+        raise UsageError(
+            "A container for a model with a filter is not written: mount the filter's run, and add --filter."
+        )
     found = standing(RunFolder(run), options.key, options.max_age_days)
     require_permission(found.obstacles, options.unproven)
     words = ["--host", "0.0.0.0", "--port", str(PORT), "--keys", f"{KEYS}/keys.json", "--key", f"{KEYS}/signer.pub.pem"]
@@ -228,7 +256,7 @@ def write_deployment(run: Path, options: Options, folder: Path) -> list[Path]:
 def main() -> None:
     """Serves as the JSON in the first argument says: ``run``, and what ``Options`` has."""
     said: dict[str, Any] = json.loads(sys.argv[1])
-    paths = ("state", "keys", "key", "tls_cert", "tls_key")
+    paths = ("state", "filter", "keys", "key", "tls_cert", "tls_key")
     words: dict[str, Any] = {
         name: Path(value) if value and name in paths else value for name, value in said.items() if name != "run"
     }

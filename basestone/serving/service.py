@@ -27,6 +27,7 @@ from basestone.serving.offer import Offer, Reader, Received
 from basestone.serving.protocol import InferRequest, Output, Refusal, Tensor, decoded_base64
 from basestone.serving.review import Answer, Doubtful
 from basestone.serving.safety import Judged
+from basestone.serving.sieve import Sieve
 from basestone.serving.stop import POLL_S, Switch
 from basestone.serving.worker import WorkerLost
 from basestone.serving.writing import Author
@@ -45,8 +46,12 @@ class Service:
         max_batch: int = 32,
         longest_wait_s: float = 1.0,
         on_worker: Callable[[int | None], object] = lambda pid: None,
+        sieve: Sieve | None = None,
     ) -> None:
-        """``nursery``: where the processes come from; ``on_worker`` hears of each new one's pid."""
+        """``nursery``: where the processes come from; ``on_worker`` hears of each new one's pid.
+
+        ``sieve``: keeps back what a model that writes is asked, and what it writes.
+        """
         self.offer, self.journal, self.metrics, self.load = offer, journal, Metrics(), Load()
         self.batcher = Batcher(self._run, max_batch=max_batch, longest_wait_s=longest_wait_s)
         self.keeper = Keeper(
@@ -57,10 +62,10 @@ class Service:
             on_worker=on_worker,
             on_stop=lambda: self.batcher.fail(WorkerLost("the service was stopped")),
         )
-        self._overrides: dict[str, str] = {}
+        self.overrides: dict[str, str] = {}  # digest → label, by people
         self._following: asyncio.Task[None] | None = None
         self._closing: list[Callable[[], Awaitable[object]]] = []
-        self.author = Author(self, offer.tongue, max_batch) if offer.tongue else None
+        self.author = Author(self, offer.tongue, max_batch, sieve) if offer.tongue else None
 
     def on_close(self, work: Callable[[], Awaitable[object]]) -> None:
         """``work`` is awaited before anything else when the service ends."""
@@ -73,10 +78,12 @@ class Service:
 
     async def start(self) -> None:
         """Begins: the log's first row, the switch, the worker."""
-        self._overrides = await self.journal(lambda queue: queue.overrides())
+        self.overrides = await self.journal(lambda queue: queue.overrides())
         await self.journal(lambda queue: queue.log.append("started", dict(self.offer.described)))
         self.batcher.start()
         self.keeper.start()
+        if self.author:
+            self.author.start()
         self._following = asyncio.create_task(self._follow_others())
 
     async def close(self) -> None:
@@ -142,7 +149,7 @@ class Service:
     async def override(self, digest: str, label: str, reviewer: str, reason: str) -> None:
         """From now on this sample is answered as a person says."""
         await self.journal(lambda queue: queue.override(digest, label, reviewer, reason))
-        self._overrides[digest] = label
+        self.overrides[digest] = label
 
     async def _run(self, samples: NDArray[Any]) -> NDArray[Any]:
         """One batch through the worker."""
@@ -188,7 +195,7 @@ class Service:
     def _decision(self, received: Received, judged: Judged, place: int) -> dict[str, Any]:
         """What becomes of one sample, as the log has it: the whole path from its digest to its answer."""
         digest, reasons = digest_of_sample(received.batch[place]), judged.reasons[place]
-        prediction, human = self.offer.labels[int(judged.prediction[place])], self._overrides.get(digest)
+        prediction, human = self.offer.labels[int(judged.prediction[place])], self.overrides.get(digest)
         outcome = "overridden" if human is not None else "deferred" if reasons else "answered"
         return {
             "digest": digest,
@@ -212,7 +219,7 @@ class Service:
         seen = None
         while True:
             if (version := await self.journal(lambda queue: queue.log.version)) != seen:
-                seen, self._overrides = version, await self.journal(lambda queue: queue.overrides())
+                seen, self.overrides = version, await self.journal(lambda queue: queue.overrides())
             await asyncio.sleep(POLL_S)
 
 

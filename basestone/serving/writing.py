@@ -26,8 +26,10 @@ from basestone.serving.worker import WorkerLost
 if TYPE_CHECKING:
     from basestone.serving.offer import Tongue
     from basestone.serving.service import Service
+    from basestone.serving.sieve import Sieve
 
-End = Literal["length", "eos_token", "stop_sequence"]
+End = Literal["length", "eos_token", "stop_sequence", "content_filter"]
+STRETCH = 16  # tokens that wait for the filter together
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,16 +40,22 @@ class Piece:
     token: int
     logprob: float
     end: End | None = None
+    ticket: str = ""  # of the people who were asked, where the filter ended it
 
 
 class Author:
     """Writes texts with a service's model; ``most`` at once."""
 
-    def __init__(self, service: Service, tongue: Tongue, most: int) -> None:
-        """``tongue``: between text and tokens."""
-        self._service, self._tongue, self._most = service, tongue, most
+    def __init__(self, service: Service, tongue: Tongue, most: int, sieve: Sieve | None = None) -> None:
+        """``tongue``: between text and tokens; ``sieve`` keeps back what is asked and what is written."""
+        self._service, self._tongue, self._most, self._sieve = service, tongue, most, sieve
         self._numbers, self._open = itertools.count(1), set[int]()
         self._errands = set[asyncio.Task[None]]()
+
+    def start(self) -> None:
+        """Has the filter loaded, where there is one; in a running event loop."""
+        if self._sieve is not None:
+            self._run(self._sieve.start())
 
     @property
     def depth(self) -> int:
@@ -70,8 +78,12 @@ class Author:
         started = time.monotonic()
         self._open.add(number)
         try:
+            if self._sieve is not None and (ticket := await self._sift(self._sieve, wanted, wanted.text, "prompt")):
+                raise Refusal(422, f"The filter keeps this prompt back, and people were asked: ticket {ticket}.")
             await self._log("writing", wanted, prompt=_digest(wanted.text), tokens=len(prompt), **wanted.choice)
-            async for piece in self._pieces(number, prompt, wanted, deadline_s and started + deadline_s):
+            async for piece in self._sifted(
+                self._pieces(number, prompt, wanted, deadline_s and started + deadline_s), wanted
+            ):
                 self._count(bool(given), time.monotonic() - started)
                 given.append(piece.text)
                 if piece.end:
@@ -107,6 +119,30 @@ class Author:
             if end:
                 return
 
+    async def _sifted(self, pieces: AsyncIterator[Piece], wanted: Wanted) -> AsyncIterator[Piece]:
+        """The pieces; with a filter some at a time, when the text up to them was judged, and none after a bad one."""
+        held, text = list[Piece](), ""
+        async for piece in pieces:
+            held.append(piece)
+            text += piece.text
+            if self._sieve is None or piece.end or len(held) == STRETCH:
+                if self._sieve is not None and (ticket := await self._sift(self._sieve, wanted, text, "text")):
+                    yield Piece(text="", token=-1, logprob=0.0, end="content_filter", ticket=ticket)
+                    return
+                for one in held:
+                    yield one
+                held.clear()
+
+    async def _sift(self, sieve: Sieve, wanted: Wanted, text: str, what: str) -> str:
+        """The ticket of a text that is kept back, which is in the log when it returns; empty for one that may pass."""
+        found = await sieve.judge(text, self._service.overrides)
+        if not found.held:
+            return ""
+        ticket = sieve.ticket(found, wanted.id, f"filtered_{what}")
+        told = {"what": what, "digest": found.digest, "score": found.shown, "ticket": ticket.id}
+        await self._service.journal.file(Answer(kind="filtered", told={"request": wanted.id, **told}, tickets=[ticket]))
+        return ticket.id
+
     def _read(self, wanted: Wanted) -> list[int]:
         try:
             return self._tongue.tokens(wanted.text)
@@ -135,9 +171,11 @@ class Author:
     async def close(self) -> None:
         """Waits for what is still to be written down."""
         await asyncio.gather(*self._errands, return_exceptions=True)
+        if self._sieve is not None:
+            await self._sieve.close()
 
 
-ENDS = ("length", "eos_token", "stop_sequence")
+ENDS = ("length", "eos_token", "stop_sequence", "content_filter")
 RETRY = {"Retry-After": "1"}
 
 

@@ -41,6 +41,7 @@ def add_writing(app: Any, access: Access, described: dict[int | str, dict[str, A
         tokens = [_token(piece) for piece in written]
         details = {"finish_reason": written[-1].end, "tokens": len(tokens), "seed": wanted.seed}
         details |= {"logprobs": tokens} if wanted.details else {}
+        details |= _asked(written[-1])
         return _told(app.state.service, wanted, "".join(piece.text for piece in written), details=details)
 
     async def generate_stream(request: Request, model: str, version: str | None = None) -> Response:
@@ -91,15 +92,18 @@ def _piece(service: Service, wanted: Wanted, piece: Piece) -> dict[str, Any]:
     if piece.end is None:
         told = {"text_output": piece.text, "model_name": service.offer.name, "done": False}
         return told | ({"details": details} if details else {})
-    return _told(
-        service, wanted, piece.text, done=True, details=details | {"finish_reason": piece.end, "seed": wanted.seed}
-    )
+    details |= {"finish_reason": piece.end, "seed": wanted.seed, **_asked(piece)}
+    return _told(service, wanted, piece.text, done=True, details=details)
 
 
 def _told(service: Service, wanted: Wanted, text: str, **more: Any) -> dict[str, Any]:
     offer = service.offer
     told = {"text_output": text, "model_name": offer.name, "model_version": offer.version, "id": wanted.id}
     return told | {"parameters": dict(offer.parameters)} | more
+
+
+def _asked(piece: Piece) -> dict[str, str]:
+    return {"ticket": piece.ticket} if piece.ticket else {}
 
 
 def _token(piece: Piece) -> dict[str, Any]:

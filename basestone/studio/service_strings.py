@@ -119,6 +119,8 @@ WORDS: dict[str, tuple[str, str]] = {
     "review_written": ("'{label}' is written down.", "“{label}”已写入。"),
     "review_taken_back": ("Taken back; nothing was written down.", "已撤回，未写入任何内容。"),
     "review_why": ("It came here because", "交由人工的原因"),
+    "because_filtered_prompt": ("the filter keeps this prompt back", "过滤器拦截了该提示"),
+    "because_filtered_text": ("the filter keeps back what the model wrote", "过滤器拦截了模型写出的文本"),
     "because_several_classes": ("several classes are possible", "可能属于多个类别"),
     "because_no_class": ("no class is likely", "没有足够可能的类别"),
     "because_foreign": ("it is unlike the samples of the audit", "与审计样本不相似"),

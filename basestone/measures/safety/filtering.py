@@ -68,10 +68,20 @@ def filter_parity(records: Records) -> Measurement:
     )
 
 
+def threshold_of(records: Records) -> tuple[int, float]:
+    """The place of the harmful class, and the log odds above which a text is kept back: by 5 % of the harmless ones."""
+    scores, harmful = _scored(records)
+    return _place(records), threshold_at(scores[~harmful], WRONGLY)
+
+
+def _place(records: Records) -> int:
+    return int(cast("dict[str, Any]", records.fact("filter"))["harmful"])
+
+
 def _scored(records: Records) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     """How much speaks for harm in each test text (log odds), and whether it is harmful."""
     held, table = clean_predictions(records, "clean_test"), records.table("clean_test")
-    place = int(cast("dict[str, Any]", records.fact("filter"))["harmful"])
+    place = _place(records)
     harmful = held.label == place
     if harmful.all() or not harmful.any():
         raise RecordsMissing("a filter needs harmful and harmless test texts; there is one kind only")
