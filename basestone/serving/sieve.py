@@ -97,8 +97,11 @@ class Sieve:
         one = Sifted(text=text, score=-math.inf, held=False)
         if (human := overrides.get(one.digest)) is not None:
             return Sifted(text=text, score=one.score, held=human == self.filter.harmful)
+        pieces = self.filter.stretches(text)
+        if text.strip() and not pieces:
+            return Sifted(text=text, score=math.inf, held=True)  # it says something, and the filter cannot read it
         try:
-            score = worst(await self._scores(self.filter.stretches(text)))
+            score = worst(await self._scores(pieces))
         except WorkerLost as error:
             raise Refusal(503, f"The filter cannot judge now: {error}. Try again.", {"Retry-After": "1"}) from error
         return Sifted(text=text, score=score, held=score > self.filter.threshold)

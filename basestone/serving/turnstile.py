@@ -20,13 +20,10 @@ from typing import Any
 from basestone.serving.protocol import Refusal
 from basestone.serving.rest import JSON, sentence
 
+MOST_DIGITS = 8  # of a Content-Length; whoever claims more is refused by the HTTP server, which hangs up
 INFER = re.compile(rb"POST /v2/models/[^/ ?]+(?:/versions/[^/ ?]+)?/infer HTTP/1\.1\r\n")
 END = b"\r\n\r\n"
-OPENS = (
-    b"transfer-encoding:",
-    b"expect:",
-    b"upgrade:",
-)  # a message whose end, or whose answer, is not told by its head
+OPENS = (b"transfer-encoding:", b"expect:", b"upgrade:")  # the head does not tell where it ends, or who answers
 
 
 class Turnstile(asyncio.Protocol):
@@ -99,7 +96,7 @@ def length_of(data: bytes) -> int | None:
     if any(line.startswith(b"connection:") and line[11:].strip() != b"keep-alive" for line in lines):
         return None
     lengths = [line[15:].strip() for line in lines if line.startswith(b"content-length:")]
-    if len(lengths) > 1 or not all(0 < len(length) < 16 and length.isdigit() for length in lengths):
+    if len(lengths) > 1 or not all(0 < len(length) <= MOST_DIGITS and length.isdigit() for length in lengths):
         return None
     return end + len(END) + (int(lengths[0]) if lengths else 0)
 

@@ -137,6 +137,7 @@ class Author:
         """The ticket of a text that is kept back, which is in the log when it returns; empty for one that may pass."""
         found = await sieve.judge(text, self._service.overrides)
         if not found.held:
+            self._service.keeper.require_answering()  # or what was written before a stop would be given after it
             return ""
         ticket = sieve.ticket(found, wanted.id, f"filtered_{what}")
         told = {"what": what, "digest": found.digest, "score": found.shown, "ticket": ticket.id}

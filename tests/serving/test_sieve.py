@@ -126,3 +126,32 @@ def test_texts_are_judged_whole_however_long(tmp_path):
             assert not (await sieve_.judge("a" * 300, {})).held
 
     run(test)
+
+
+def test_what_the_filter_cannot_read_is_kept_back_and_nothing_is_said_of_silence(tmp_path):
+    async def test():
+        async with filtered(tmp_path) as made:
+            sieve_ = made.author._sieve
+            object.__setattr__(sieve_.filter, "stretches", lambda text: [])
+            assert (await sieve_.judge("\x7f", {})).held and not (await sieve_.judge(" ", {})).held
+
+    run(test)
+
+
+def test_what_was_written_before_a_stop_is_not_given_after_it(tmp_path):
+    async def test():
+        async with filtered(tmp_path) as made:
+            judge = made.author._sieve.judge
+
+            async def stopping(text, overrides):
+                if text != "a":
+                    await made.keeper.stop("ann", "a drill")
+                return await judge(text, overrides)
+
+            made.author._sieve.judge = stopping
+            with pytest.raises(Refusal, match="stopped by ann"):
+                await given(made, "a", max_tokens=3)
+            await made.author.close()
+            assert [row["text"] for row in await logged(made, "written")] == [""]
+
+    run(test)

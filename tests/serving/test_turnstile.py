@@ -100,6 +100,7 @@ def test_other_questions_get_their_answer_however_full_it_is(other):
         request(content_length="-1"),
         request(content_length="+3"),
         request(content_length="1e3"),
+        request(content_length="100000000"),
         request().replace(b"content-length: 0", b"content-length: 0\r\nContent-Length: 7"),
         request()[:20],
     ],
