@@ -1,4 +1,4 @@
-"""A text in pieces that a model reads whole: by another tokenizer's count, none is too long, and nothing is left out."""
+"""A text in pieces that a model reads whole: none is too long by another count, and nothing is left out."""
 
 from __future__ import annotations
 
