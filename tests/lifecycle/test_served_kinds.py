@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 from serving_inside import infer, served_inside
 
+from basestone.core.errors import UsageError
 from basestone.data.export import wav_bytes
 from basestone.lifecycle.ask import ask
+from basestone.lifecycle.attribute import attribute
 from basestone.lifecycle.run import run
 
 FIT = "{max_steps: 12, batch_size: 16, optimizer: {kind: adamw, lr: 0.01}, schedule: {kind: constant}}"
@@ -95,3 +97,24 @@ def test_a_model_of_speech(tmp_path):
     np.testing.assert_allclose(by_samples["probabilities"], by_file["probabilities"], atol=1e-3)  # 16 bits
     assert by_file["label"] == by_samples["label"] == [max(expected, key=expected.get)]
     assert refused.status_code == 400 and "must be a recording that libsndfile reads" in refused.json()["error"]
+
+
+def test_what_is_heard_is_explained_by_its_stretches(tmp_path):
+    """Law: nothing is lost when silence is covered by silence; and what is explained is what is answered."""
+    pytest.importorskip("captum")
+    folder = made(tmp_path, SPEECH)
+    sound = (0.3 * np.sin(np.arange(4_000) / 5)).astype(np.float32)
+    sound[1_000:2_500] = 0
+    file = {"file": wav_bytes(sound, 8_000)}
+    found = attribute(folder.path, file, "occlusion")
+    values, cells = np.array(found["values"]), np.array(found["cells"])
+    answer = ask(folder.path, file)["probabilities"][0][0]
+    assert found["answer"] == answer and len(values) == len(cells) == 32
+    np.testing.assert_allclose(cells[:, 0], np.arange(32) / 32, atol=1e-3)
+    assert cells[:, 2].sum() == pytest.approx(1) and found["png"].startswith(b"\x89PNG")
+    assert np.abs(values[11:17]).max() < 1e-4 * np.abs(values).max(), (
+        "350 samples of a window reach no sound from there"
+    )
+    assert np.abs(values[:6]).max() > 0
+    with pytest.raises(UsageError, match=r"The method integrated_gradients is not for sound\. Choose occlusion"):
+        attribute(folder.path, file, "integrated_gradients")

@@ -1,7 +1,8 @@
-"""The methods of attribution: how much each pixel or token speaks for a class, by Captum.
+"""The methods of attribution: how much each pixel, token or sample of sound speaks for a class, by Captum.
 
-N samples, C×H×W one image, T tokens one document. Every method takes the differentiable twin of the audited model, the
-inputs (images in 0–1, or token numbers), the classes to explain (N) and the baseline, shaped as the inputs.
+N samples, C×H×W one image, T tokens one document, T samples one recording. Every method takes the differentiable twin
+of the audited model, the inputs (images in 0–1, token numbers, or sound in −1 … 1), the classes to explain (N) and the
+baseline, shaped as the inputs.
 """
 
 from __future__ import annotations
@@ -71,7 +72,10 @@ class GradCam:
 
 @dataclass(frozen=True)
 class Occlusion:
-    """What the class's logit loses under a sliding window of mean colour, or without a token (arXiv:1311.2901)."""
+    """What the class's logit loses under a sliding window of mean colour, or without a token (arXiv:1311.2901).
+
+    Of sound (N×T) under a window of silence, of so many samples; None: a sixteenth of the recording.
+    """
 
     window: int | None = None
 
@@ -80,11 +84,18 @@ class Occlusion:
         if not inputs.is_floating_point():
             method = captum().FeatureAblation(subject.logits)
             return _ran(method, inputs, baselines=baseline, target=targets).float()
+        if inputs.ndim == 2:
+            return self._silenced(subject, inputs, targets, baseline)
         side = self.window or max(1, min(inputs.shape[2:]) // 4)
         shape, stride = (inputs.shape[1], side, side), (inputs.shape[1], max(1, side // 2), max(1, side // 2))
         method = captum().Occlusion(subject.logits)
         found = _ran(method, inputs, sliding_window_shapes=shape, strides=stride, baselines=baseline, target=targets)
         return found.sum(1)
+
+    def _silenced(self, subject: Subject, sound: Tensor, targets: Tensor, baseline: Tensor) -> Tensor:
+        window = self.window or max(1, sound.shape[1] // 16)
+        method, stride = captum().Occlusion(subject.logits), max(1, window // 2)
+        return _ran(method, sound, sliding_window_shapes=(window,), strides=stride, baselines=baseline, target=targets)
 
 
 @dataclass(frozen=True)

@@ -36,9 +36,9 @@ def grad_cam(*, layer: str | None = None) -> Explainer:
 
 
 def occlusion(*, window: PositiveInt | None = None) -> Explainer:
-    """What the class loses when a window of the image, or a token, is covered (Zeiler & Fergus 2014).
+    """What the class loses when a window of the image or sound, or a token, is covered (Zeiler & Fergus 2014).
 
-    ``window``: side in pixels; None: a quarter of the image's shorter side.
+    ``window``: side in pixels, or samples; None: a quarter of the image's shorter side, a sixteenth of a recording.
     """
     from basestone.measures.explanation.attribution import Occlusion
 

@@ -1,7 +1,8 @@
-"""The players among whom an answer is shared out: patches of one image, words of one document.
+"""The players among whom an answer is shared out: patches of one image, words of one document, a recording's stretches.
 
 A coalition says who is there. Whoever is not is covered with the data's mean colour, or taken out of the document,
-which then closes up, so that the model reads a shorter document and no stand-in. P players, S coalitions.
+which then closes up, so that the model reads a shorter document and no stand-in, or is silent: a recording without its
+last stretches ends sooner. P players, S coalitions.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ class Players(Protocol):
         ...
 
     def pooled(self, attribution: Tensor) -> Tensor:
-        """P sums, from one number a pixel (H×W) or a token (T or more)."""
+        """P sums, from one number a pixel (H×W), a token (T or more) or a sample (T)."""
         ...
 
     @property
@@ -58,13 +59,37 @@ class Patches:
 
     def pooled(self, attribution: Tensor) -> Tensor:
         """See ``Players``."""
-        sums = attribution.new_zeros(len(self))
-        return sums.index_add_(0, self.cell.flatten(), attribution.flatten())
+        return _summed(attribution, self.cell, len(self))
 
     @property
     def baseline(self) -> Tensor:
         """1×C×H×W of one colour."""
         return self.colour[None, :, None, None].expand(1, *self.image.shape)
+
+
+@dataclass(frozen=True, eq=False)
+class Stretches:
+    """One recording: ``sound``: T samples in −1 … 1; ``cell``: T, the player of each."""
+
+    sound: Tensor
+    cell: Tensor
+
+    def __len__(self) -> int:
+        """P."""
+        return int(self.cell.max()) + 1
+
+    def shown(self, keep: Tensor) -> Tensor:
+        """S×T."""
+        return self.sound * keep[:, self.cell]
+
+    def pooled(self, attribution: Tensor) -> Tensor:
+        """See ``Players``."""
+        return _summed(attribution, self.cell, len(self))
+
+    @property
+    def baseline(self) -> Tensor:
+        """1×T of silence."""
+        return torch.zeros_like(self.sound)[None]
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,6 +131,17 @@ def patches(image: Tensor, colour: Sequence[float], rows: int, columns: int) -> 
     row = torch.arange(height) * rows // height
     column = torch.arange(width) * columns // width
     return Patches(image, row[:, None] * columns + column, image.new_tensor(colour))
+
+
+def stretches(sound: Tensor, players: int) -> Stretches:
+    """A recording of T samples in at most so many equal stretches; the silence behind it is the last one's."""
+    ends = int(sound.nonzero().max()) + 1 if sound.any() else len(sound)
+    count = min(players, ends)
+    return Stretches(sound, (torch.arange(len(sound)) * count // ends).clamp(max=count - 1))
+
+
+def _summed(attribution: Tensor, cell: Tensor, players: int) -> Tensor:
+    return attribution.new_zeros(players).index_add_(0, cell.flatten(), attribution.flatten())
 
 
 def grid(players: int) -> tuple[int, int]:

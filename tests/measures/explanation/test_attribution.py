@@ -21,7 +21,7 @@ from basestone.measures.explanation.passes import (
     explained,
     randomised,
 )
-from basestone.measures.explanation.players import document, ends_of, everyone, grid, merged, patches
+from basestone.measures.explanation.players import document, ends_of, everyone, grid, merged, patches, stretches
 from basestone.measures.subject import Subject
 from basestone.models.own.small_cnn import SmallCNN
 from basestone.models.own.text_model import ClassHead, Recurrent, TextModel
@@ -244,3 +244,37 @@ def test_samples_with_too_few_players_are_left_out():
             fewest=4,
             batch_size=2,
         )
+
+
+class Listener(nn.Module):
+    """Answers 1 by the energy of the second quarter of a recording, and hears nothing else."""
+
+    def forward(self, sound):
+        quarter = sound.shape[1] // 4
+        energy = sound[:, quarter : 2 * quarter].square().sum(1)
+        return torch.stack([-energy, energy], 1)
+
+
+@pytest.mark.parametrize("window", [None, 1, 6])
+def test_sound_is_silenced_window_by_window(window):
+    """By hand: the energy in a window, averaged over the windows that hold a sample."""
+    sound = torch.rand(1, 64, generator=torch.Generator().manual_seed(0)) + 0.1
+    subject = Subject(model=Listener())
+    found = built("occlusion", window=window)(subject, sound, torch.tensor([1]), torch.zeros_like(sound))[0]
+    size = window or 4
+    starts = [*range(0, 64 - size + 1, max(1, size // 2))]
+    starts += [64 - size] if starts[-1] != 64 - size else []
+    lost, seen = torch.zeros(64), torch.zeros(64)
+    for start in starts:
+        lost[start : start + size] += sound[0, max(16, start) : min(32, start + size)].square().sum()
+        seen[start : start + size] += 1
+    torch.testing.assert_close(found, lost / seen, atol=1e-4, rtol=1e-4)
+
+
+def test_stretches_of_a_recording_by_hand():
+    sound = torch.tensor([1.0, 2, 3, 4, 5, 6, 0, 0])
+    found = stretches(sound, 3)
+    assert found.cell.tolist() == [0, 0, 1, 1, 2, 2, 2, 2] and len(found) == 3
+    assert found.shown(torch.tensor([[True, False, True]])).tolist() == [[1, 2, 0, 0, 5, 6, 0, 0]]
+    assert found.pooled(torch.arange(8.0)).tolist() == [1, 5, 22] and found.baseline.tolist() == [[0] * 8]
+    assert len(stretches(torch.zeros(5), 32)) == 5 and len(stretches(torch.tensor([0.0, 1, 0]), 32)) == 2
