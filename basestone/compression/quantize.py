@@ -29,9 +29,7 @@ from basestone.compression.runtime import (
 )
 from basestone.core.errors import MissingExtra
 
-LOUD = np.float32(
-    255
-)  # of the deviation of images, as if pixels had not been scaled: ranges far too wide, few steps left
+LOUD = np.float32(255)  # deviations of images, as if pixels had not been scaled: ranges far too wide
 Batch = Sequence[NDArray[Any]]  # the model's inputs, one sample
 
 

@@ -106,11 +106,10 @@ def _heard(sound: Stretches, rate: int) -> tuple[Players, dict[str, Any]]:
     from basestone.data.export import png_bytes
     from basestone.data.speech.picture import picture
 
-    ends = np.searchsorted(sound.cell.numpy(), np.arange(1, len(sound)))
-    spoken = int(sound.sound.nonzero().max()) + 1 if sound.sound.any() else len(sound.sound)
-    edges = np.array([0, *ends, spoken]) / spoken
+    begins = np.searchsorted(sound.cell.numpy(), np.arange(len(sound)))
+    edges = np.array([*begins, sound.spoken]) / sound.spoken
     cells = [(float(left), 0.0, float(right - left), 1.0) for left, right in pairwise(edges)]
-    return sound, {"png": png_bytes(picture(sound.sound[:spoken].numpy(), rate)), "cells": cells}
+    return sound, {"png": png_bytes(picture(sound.sound[: sound.spoken].numpy(), rate)), "cells": cells}
 
 
 @lru_cache(maxsize=1)
@@ -125,5 +124,7 @@ def _twin(run: RunFolder, stage: str, section: str, _digest: str) -> Subject:
 def _tested(run: RunFolder, section: Audit, method: str) -> dict[str, str]:
     if section.explain is None or section.explain.method.kind != method:
         return {}
-    rows = run.verdicts(run.stage_of_kind("audit"))["verdicts"]
-    return {row["clause"]: row["verdict"] for row in rows if row["clause"] in TESTS}
+    from basestone.reporting.evidence import verdict_words
+
+    words = verdict_words(run.verdicts(run.stage_of_kind("audit")))
+    return {clause: word for clause, word in words.items() if clause in TESTS}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -19,7 +18,7 @@ from basestone.core.errors import ArtifactError, UsageError
 from basestone.core.run import RunFolder
 from basestone.core.spec import ImageSpec, TextSpec, read_spec
 from basestone.lifecycle.environment import cache_folder
-from basestone.lifecycle.serve import Options, make_guard, precision_of, prepared_of
+from basestone.lifecycle.serve import Options, make_guard, nursery_of, prepared_of, worker_request
 from basestone.lifecycle.standing import Standing
 
 if TYPE_CHECKING:
@@ -144,16 +143,9 @@ def _path(batch: NDArray[Any], judged: Any, labels: Sequence[str]) -> dict[str, 
 @asynccontextmanager
 async def _fresh_worker(run: RunFolder, found: Standing, state: Path) -> AsyncIterator[Worker]:
     """A worker of the drill's own, which shares nothing with the service's."""
-    from basestone.serving.nursery import Nursery
     from basestone.serving.worker import Worker
 
-    request = {
-        "run": str(run.path.resolve()),
-        "stage": found.subject.stage,
-        "precision": precision_of(run, found.audit),
-        "max_batch": 1,
-    }
-    nursery = Nursery([sys.executable, "-m", "basestone.lifecycle.infer"], request, state / "replay.log")
+    nursery = nursery_of(worker_request(run, found, 1), state / "replay.log")
     worker = Worker(nursery)
     try:
         await worker.start()

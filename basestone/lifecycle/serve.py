@@ -23,6 +23,7 @@ from basestone.serving.safety import ALPHA, EPSILON
 
 if TYPE_CHECKING:
     from basestone.serving.access import Access
+    from basestone.serving.nursery import Nursery
     from basestone.serving.offer import Offer, Reader, Tongue
     from basestone.serving.safety import Guard, Unguarded
     from basestone.serving.server import Post
@@ -172,33 +173,41 @@ async def make_service(
 ) -> Service:
     """The service, not yet started; in the event loop that it will run in."""
     from basestone.serving.journal import Journal
-    from basestone.serving.nursery import Nursery
     from basestone.serving.review import ReviewQueue
     from basestone.serving.service import Service
     from basestone.serving.sieve import Sieve
     from basestone.serving.stop import Switch
 
-    request = {
-        "run": str(run.path.resolve()),
-        "stage": found.subject.stage,
-        "precision": precision_of(run, found.audit),
-        "max_batch": options.max_batch,
-    }
-    program = [sys.executable, "-m", "basestone.lifecycle.infer"]
-    nursery = Nursery(program, request, post.folder / "worker.log")
     service = Service(
         offer,
         Journal(lambda: ReviewQueue(post.folder / "review.db", offer.labels), post.folder / "anchors.jsonl", sign_head),
         Switch(post.folder),
-        nursery,
+        nursery_of(worker_request(run, found, options.max_batch), post.folder / "worker.log"),
         max_batch=options.max_batch,
         longest_wait_s=options.longest_wait_s,
         on_worker=post.worker_started,
-        sieve=Sieve(sifting, Nursery(program, sifting.request, post.folder / "filter.log")) if sifting else None,
+        sieve=Sieve(sifting, nursery_of(sifting.request, post.folder / "filter.log")) if sifting else None,
     )
     if watch := make_watch(run, found, offer.guard):
         watch_over(service, watch, post.folder, post.told)
     return service
+
+
+def worker_request(run: RunFolder, found: Standing, max_batch: int) -> dict[str, Any]:
+    """What a process that runs the model is told, in the arithmetic in which it was judged."""
+    return {
+        "run": str(run.path.resolve()),
+        "stage": found.subject.stage,
+        "precision": precision_of(run, found.audit),
+        "max_batch": max_batch,
+    }
+
+
+def nursery_of(request: Mapping[str, Any], errors: Path) -> Nursery:
+    """Where such processes come from."""
+    from basestone.serving.nursery import Nursery
+
+    return Nursery([sys.executable, "-m", "basestone.lifecycle.infer"], request, errors)
 
 
 def sign_head(head: dict[str, Any]) -> dict[str, Any]:

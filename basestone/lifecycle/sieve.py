@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +11,7 @@ from basestone.core.errors import UsageError
 from basestone.core.evidence import RecordsMissing
 from basestone.core.run import RunFolder
 from basestone.core.spec import TextSpec, read_spec
-from basestone.lifecycle.serve import precision_of, prepared_of, read_name
+from basestone.lifecycle.serve import prepared_of, read_name, worker_request
 from basestone.lifecycle.standing import Standing, standing
 from basestone.serving.gate import Obstacle
 
@@ -27,19 +26,17 @@ CLAUSE = "SAF-4"
 
 def filter_standing(path: Path, key: Path | None, max_age_days: int) -> tuple[Standing, list[Obstacle]]:
     """The run's standing, and why it may not filter: the gate's reasons, and SAF-4 not passed."""
+    from basestone.reporting.evidence import verdict_words
+
     run = RunFolder(path)
     found = standing(run, key, max_age_days)
     obstacles = [Obstacle(why=one.why, message=f"The filter: {one.message}") for one in found.obstacles]
-    verdict = _verdict(run.verdicts(found.audit) if found.audit else {})
+    judged = verdict_words(run.verdicts(found.audit)) if found.audit else {}
+    verdict = judged.get(CLAUSE, "not judged")
     if verdict != "pass":
         message = f"The filter must pass {CLAUSE}, and of {path} it is '{verdict}'. Audit it with audit.harmful."
         obstacles.append(Obstacle(why="failed", message=message))
     return found, obstacles
-
-
-def _verdict(verdicts: Mapping[str, Any]) -> str:
-    judged = {row["clause"]: row["verdict"] for row in verdicts.get("verdicts", ())}
-    return str(judged.get(CLAUSE, "not judged"))
 
 
 def make_filter(path: Path, found: Standing, max_batch: int) -> Filter:
@@ -66,12 +63,7 @@ def make_filter(path: Path, found: Standing, max_batch: int) -> Filter:
         read=lambda texts: reader.read("BYTES", texts).batch,
         stretches=reader.stretches,
         score=partial(_score, place),
-        request={
-            "run": str(path.resolve()),
-            "stage": found.subject.stage,
-            "precision": precision_of(run, found.audit),
-            "max_batch": max_batch,
-        },
+        request=worker_request(run, found, max_batch),
     )
 
 

@@ -67,7 +67,7 @@ class Sifted:
     @property
     def digest(self) -> str:
         """SHA-256 (hex) of the text."""
-        return hashlib.sha256(self.text.encode()).hexdigest()
+        return digest_of_text(self.text)
 
 
 class Sieve:
@@ -92,16 +92,18 @@ class Sieve:
             await self._worker.halt()
         self._nursery.close()
 
-    async def judge(self, text: str, overrides: Mapping[str, str]) -> Sifted:
-        """One text; a person's label (digest → label) comes before the filter's. Refusal 503 where it has no answer."""
-        one = Sifted(text=text, score=-math.inf, held=False)
-        if (human := overrides.get(one.digest)) is not None:
-            return Sifted(text=text, score=one.score, held=human == self.filter.harmful)
+    async def judge(self, text: str, overrides: Mapping[str, str], known: dict[str, float] | None = None) -> Sifted:
+        """One text; a person's label (digest → label) comes before the filter's. Refusal 503 where it has no answer.
+
+        ``known``: scores of pieces, kept from one judgement to the next of a text that grows.
+        """
+        if (human := overrides.get(digest_of_text(text))) is not None:
+            return Sifted(text=text, score=-math.inf, held=human == self.filter.harmful)
         pieces = self.filter.stretches(text)
         if text.strip() and not pieces:
             return Sifted(text=text, score=math.inf, held=True)  # it says something, and the filter cannot read it
         try:
-            score = worst(await self._scores(pieces))
+            score = worst(await self._scores(pieces, {} if known is None else known))
         except WorkerLost as error:
             raise Refusal(503, f"The filter cannot judge now: {error}. Try again.", {"Retry-After": "1"}) from error
         return Sifted(text=text, score=score, held=score > self.filter.threshold)
@@ -119,14 +121,14 @@ class Sieve:
             reasons=(reason,),
         )
 
-    async def _scores(self, texts: list[str]) -> list[float]:
-        found = list[float]()
-        for begin in range(0, len(texts), BATCH):
-            batch = self.filter.read([text.encode() for text in texts[begin : begin + BATCH]])
-            _, logits = await (await self._living()).ask({}, batch)
+    async def _scores(self, pieces: list[str], known: dict[str, float]) -> list[float]:
+        fresh = [piece for piece in pieces if piece not in known]
+        for begin in range(0, len(fresh), BATCH):
+            part = fresh[begin : begin + BATCH]
+            _, logits = await (await self._living()).ask({}, self.filter.read([piece.encode() for piece in part]))
             assert logits is not None
-            found += self.filter.score(logits).tolist()
-        return found
+            known.update(zip(part, self.filter.score(logits).tolist(), strict=True))
+        return [known[piece] for piece in pieces]
 
     async def _living(self) -> Worker:
         """The process, started anew where it was lost."""
@@ -137,6 +139,11 @@ class Sieve:
                 await fresh.start()
                 self._worker = fresh
             return self._worker
+
+
+def digest_of_text(text: str) -> str:
+    """SHA-256 (hex) of its UTF-8."""
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def worst(scores: list[float]) -> float:

@@ -8,18 +8,18 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import hashlib
 import itertools
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Coroutine
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 
 from basestone.core.errors import DataError
 from basestone.serving.protocol import Refusal
 from basestone.serving.review import Answer
+from basestone.serving.sieve import digest_of_text
 from basestone.serving.wanted import Stops, Wanted
 from basestone.serving.worker import WorkerLost
 
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from basestone.serving.sieve import Sieve
 
 End = Literal["length", "eos_token", "stop_sequence", "content_filter"]
+ENDS: tuple[End, ...] = get_args(End)
 STRETCH = 16  # tokens that wait for the filter together
 
 
@@ -80,7 +81,7 @@ class Author:
         try:
             if self._sieve is not None and (ticket := await self._sift(self._sieve, wanted, wanted.text, "prompt")):
                 raise Refusal(422, f"The filter keeps this prompt back, and people were asked: ticket {ticket}.")
-            await self._log("writing", wanted, prompt=_digest(wanted.text), tokens=len(prompt), **wanted.choice)
+            await self._log("writing", wanted, prompt=digest_of_text(wanted.text), tokens=len(prompt), **wanted.choice)
             async for piece in self._sifted(
                 self._pieces(number, prompt, wanted, deadline_s and started + deadline_s), wanted
             ):
@@ -121,21 +122,23 @@ class Author:
 
     async def _sifted(self, pieces: AsyncIterator[Piece], wanted: Wanted) -> AsyncIterator[Piece]:
         """The pieces; with a filter some at a time, when the text up to them was judged, and none after a bad one."""
-        held, text = list[Piece](), ""
+        held, text, known = list[Piece](), "", dict[str, float]()
         async for piece in pieces:
             held.append(piece)
             text += piece.text
             if self._sieve is None or piece.end or len(held) == STRETCH:
-                if self._sieve is not None and (ticket := await self._sift(self._sieve, wanted, text, "text")):
+                if self._sieve is not None and (ticket := await self._sift(self._sieve, wanted, text, "text", known)):
                     yield Piece(text="", token=-1, logprob=0.0, end="content_filter", ticket=ticket)
                     return
                 for one in held:
                     yield one
                 held.clear()
 
-    async def _sift(self, sieve: Sieve, wanted: Wanted, text: str, what: str) -> str:
+    async def _sift(
+        self, sieve: Sieve, wanted: Wanted, text: str, what: str, known: dict[str, float] | None = None
+    ) -> str:
         """The ticket of a text that is kept back, which is in the log when it returns; empty for one that may pass."""
-        found = await sieve.judge(text, self._service.overrides)
+        found = await sieve.judge(text, self._service.overrides, known)
         if not found.held:
             self._service.keeper.require_answering()  # or what was written before a stop would be given after it
             return ""
@@ -176,9 +179,4 @@ class Author:
             await self._sieve.close()
 
 
-ENDS = ("length", "eos_token", "stop_sequence", "content_filter")
 RETRY = {"Retry-After": "1"}
-
-
-def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()

@@ -143,10 +143,10 @@ def test_what_was_written_before_a_stop_is_not_given_after_it(tmp_path):
         async with filtered(tmp_path) as made:
             judge = made.author._sieve.judge
 
-            async def stopping(text, overrides):
+            async def stopping(text, overrides, known):
                 if text != "a":
                     await made.keeper.stop("ann", "a drill")
-                return await judge(text, overrides)
+                return await judge(text, overrides, known)
 
             made.author._sieve.judge = stopping
             with pytest.raises(Refusal, match="stopped by ann"):

@@ -84,18 +84,13 @@ class Occlusion:
         if not inputs.is_floating_point():
             method = captum().FeatureAblation(subject.logits)
             return _ran(method, inputs, baselines=baseline, target=targets).float()
-        if inputs.ndim == 2:
-            return self._silenced(subject, inputs, targets, baseline)
-        side = self.window or max(1, min(inputs.shape[2:]) // 4)
-        shape, stride = (inputs.shape[1], side, side), (inputs.shape[1], max(1, side // 2), max(1, side // 2))
+        sound = inputs.ndim == 2
+        places, channels = (inputs.shape[1:], ()) if sound else (inputs.shape[2:], inputs.shape[1:2])
+        side = self.window or max(1, min(places) // (16 if sound else 4))
+        shape, stride = ((*channels, *[length] * len(places)) for length in (side, max(1, side // 2)))
         method = captum().Occlusion(subject.logits)
         found = _ran(method, inputs, sliding_window_shapes=shape, strides=stride, baselines=baseline, target=targets)
-        return found.sum(1)
-
-    def _silenced(self, subject: Subject, sound: Tensor, targets: Tensor, baseline: Tensor) -> Tensor:
-        window = self.window or max(1, sound.shape[1] // 16)
-        method, stride = captum().Occlusion(subject.logits), max(1, window // 2)
-        return _ran(method, sound, sliding_window_shapes=(window,), strides=stride, baselines=baseline, target=targets)
+        return found if sound else found.sum(1)
 
 
 @dataclass(frozen=True)

@@ -69,10 +69,11 @@ class Patches:
 
 @dataclass(frozen=True, eq=False)
 class Stretches:
-    """One recording: ``sound``: T samples in −1 … 1; ``cell``: T, the player of each."""
+    """One recording: ``sound``: T samples in −1 … 1; ``cell``: T, the player of each; ``spoken``: T without padding."""
 
     sound: Tensor
     cell: Tensor
+    spoken: int
 
     def __len__(self) -> int:
         """P."""
@@ -135,9 +136,9 @@ def patches(image: Tensor, colour: Sequence[float], rows: int, columns: int) -> 
 
 def stretches(sound: Tensor, players: int) -> Stretches:
     """A recording of T samples in at most so many equal stretches; the silence behind it is the last one's."""
-    ends = int(sound.nonzero().max()) + 1 if sound.any() else len(sound)
-    count = min(players, ends)
-    return Stretches(sound, (torch.arange(len(sound)) * count // ends).clamp(max=count - 1))
+    spoken = int(sound.nonzero().max()) + 1 if sound.any() else len(sound)
+    count = min(players, spoken)
+    return Stretches(sound, (torch.arange(len(sound)) * count // spoken).clamp(max=count - 1), spoken)
 
 
 def _summed(attribution: Tensor, cell: Tensor, players: int) -> Tensor:
