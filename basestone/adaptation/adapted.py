@@ -56,11 +56,7 @@ def penalised(objective: Objective, penalty: Callable[[], Tensor] | None) -> Obj
 
 
 def freeze(model: nn.Module, head: str) -> None:
-    """Only the head trains; frozen layers also keep their running statistics, and drop nothing.
-
-    A frozen layer stays in evaluation mode whatever is asked of it: the features are those of the model that was
-    audited.
-    """
+    """Only the head trains; frozen layers keep their running statistics, whatever mode the model is in."""
     for name, layer in model.named_modules():
         inside = name == head or name.startswith(f"{head}.")
         for parameter in layer.parameters(recurse=False):
@@ -69,6 +65,17 @@ def freeze(model: nn.Module, head: str) -> None:
             keep_evaluating(layer)
     for parameter in model.get_submodule(head).parameters():  # tied ones too
         parameter.requires_grad_(True)
+
+
+def hold_still(model: nn.Module, head: str) -> None:
+    """All that is not around or inside the head stays in evaluation mode: frozen features are the same in every step.
+
+    So nothing is dropped at random before the head, and batch norm goes by its running statistics.
+    """
+    for name, layer in model.named_modules():
+        inside, around = name == head or name.startswith(f"{head}."), name == "" or head.startswith(f"{name}.")
+        if not (inside or around):
+            keep_evaluating(layer)
 
 
 def keep_evaluating(layer: nn.Module) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from basestone.adaptation.adapted import Adapted, freeze, targeted
+from basestone.core.errors import UsageError
 
 # Ends of the names of the layers that a residual branch ends with: BERT, GPT-2, ViT (timm, torchvision), wav2vec 2.0,
 # Whisper.
@@ -74,4 +75,7 @@ def _features(layer: nn.Module) -> int:
     for attribute in ("out_features", "nf", "out_channels", "num_features"):
         if isinstance(found := getattr(layer, attribute, None), int):
             return found
-    raise TypeError(f"an adapter needs a layer that tells its width; got {type(layer).__name__}.")
+    raise UsageError(
+        f"methods.targets must name single layers that tell their width, as Linear or Conv2d does; one is a "
+        f"{type(layer).__name__}. Name the last layer in it."
+    )

@@ -40,9 +40,10 @@ def scratch(model: nn.Module, head: str, max_steps: int) -> Adapted:
 
 def probe(model: nn.Module, head: str, max_steps: int) -> Adapted:
     """Train the head alone, on features that stay as they are."""
-    from basestone.adaptation.adapted import Adapted, freeze
+    from basestone.adaptation.adapted import Adapted, freeze, hold_still
 
     freeze(model, head)
+    hold_still(model, head)
     return Adapted(model)
 
 

@@ -72,10 +72,10 @@ class Bench:
             told["reads"] = view_of(self.objective).kind
         return told
 
-    def start(self, seed: int, *, fresh: bool = False) -> nn.Module:
+    def start(self, seed: int, *, fresh: bool = False, weights: Path | None = None) -> nn.Module:
         """The parent with a new head, initialised by ``seed``; with its own where it answers the same question.
 
-        ``fresh``: its architecture alone, every weight initialised.
+        ``fresh``: its architecture alone, every weight initialised. ``weights``: those to take instead of the parent's.
         """
         from basestone.lifecycle.restore import built
         from basestone.models.catalogue import INITS
@@ -85,7 +85,7 @@ class Bench:
         model = built(self.description)
         INITS.build(INITS.options("default")(kind="default"), model, seed)
         if not fresh:
-            start_from(model, folder / "model.safetensors", keep_head=self.same_question(self.parent.stage))
+            start_from(model, weights or folder / "model.safetensors", keep_head=self.same_question(self.parent.stage))
         return model
 
     def same_question(self, stage: str) -> bool:
@@ -131,4 +131,5 @@ def _work(bench: Bench) -> dict[str, Any]:
         write_records(bench.folder / "predictions.parquet", table)
     trials.keep_adapter(best)
     sign_files(bench.folder, ["model.safetensors", "model.json"], signing_key(bench.corridor.keys))
-    return {"parent": bench.parent.stage, "method": best["method"], "seed": best["seed"], **best["proof"]}
+    told = {"parent": bench.parent.stage, "method": best["method"], "seed": best["seed"]}
+    return told | best["proof"] | best["claim"]

@@ -6,7 +6,6 @@ The coins are drawn for this alone, from the recipe's seed: training cannot know
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,28 +19,31 @@ from basestone.core.seed import numpy_generator
 from basestone.lifecycle.collect import Fact, Session
 
 if TYPE_CHECKING:
-    from basestone.lifecycle.pretrain import Assembly
+    from basestone.core.contracts import BatchSource
+    from basestone.core.spec import DataSpec
     from basestone.training.loop import FitResult
     from basestone.training.options import PrivateOptions
 
 TABLE = "canaries.parquet"
 
 
-def prepared_for_privacy(parts: Assembly, options: PrivateOptions, seed: int, folder: Path) -> Assembly:
-    """The same with canaries; MissingExtra before anything is trained where its ε could not be told afterwards."""
+def prepared_for_privacy(
+    train: BatchSource, spec: DataSpec, options: PrivateOptions, seed: int, folder: Path
+) -> BatchSource:
+    """``train`` with canaries; MissingExtra before anything is trained where its ε could not be told afterwards."""
     from basestone.training.accountants import require_accountants
 
     require_accountants()
-    return with_canaries(parts, options.canaries, seed, folder)
+    return with_canaries(train, spec, options.canaries, seed, folder)
 
 
-def with_canaries(parts: Assembly, count: int, seed: int, folder: Path) -> Assembly:
+def with_canaries(train: BatchSource, spec: DataSpec, count: int, seed: int, folder: Path) -> BatchSource:
     """The same with ``count`` training samples as canaries, of which the stage's ``canaries.parquet`` tells."""
     from basestone.data.chosen import Chosen
 
     if count == 0:
-        return parts
-    targets, num_classes = parts.train.targets, len(getattr(parts.spec, "class_names", ()))
+        return train
+    targets, num_classes = train.targets, len(getattr(spec, "class_names", ()))
     if num_classes < 2 or count > len(targets) // 2:
         raise UsageError(
             f"Canaries must be labelled samples, at most half of them; fit.private.canaries asks for {count} of "
@@ -52,7 +54,7 @@ def with_canaries(parts: Assembly, count: int, seed: int, folder: Path) -> Assem
     labels[table["index"]], kept[table["index"]] = table["label"], table["included"].astype(bool)
     write_records(folder / TABLE, table)
     where = np.flatnonzero(kept)
-    return replace(parts, train=Chosen(parts.train, where, labels[where]))
+    return Chosen(train, where, labels[where])
 
 
 def drawn(targets: NDArray[np.int64], num_classes: int, count: int, seed: int) -> dict[str, NDArray[np.int64]]:
@@ -77,7 +79,7 @@ def dp_claim(session: Session) -> Fact:
     """What the audited model's training claims."""
     claim = _trained(session).facts.get("private")
     if claim is None:
-        raise RecordsMissing("the training left no account of its privacy; only a pretrain stage does")
+        raise RecordsMissing("the training left no account of its privacy; only fit.private keeps one")
     return Fact(claim)
 
 

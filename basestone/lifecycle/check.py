@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from basestone.core.errors import Fault, RecipeError
-from basestone.lifecycle.origins import data_of, model_of, prepared_for
+from basestone.lifecycle.origins import data_of, model_of, prepared_for, trainings
 from basestone.recipe.load import LoadedRecipe
 from basestone.recipe.schema import Adapt, Audit, Compress, Pretrain, Recipe, Voice
 
@@ -22,10 +22,39 @@ def load_checked(recipe: str | Path, overrides: Sequence[str] = ()) -> LoadedRec
     """The recipe, or RecipeError with every fault of the file and of the standard that it asks for."""
     from basestone.recipe.check import load_and_check
 
-    loaded, faults = load_and_check(recipe, overrides, extra=standard_faults)
+    loaded, faults = load_and_check(recipe, overrides, extra=chain_faults)
     if faults or loaded is None:
         raise RecipeError(faults)
     return loaded
+
+
+def chain_faults(recipe: Recipe) -> Iterator[Fault]:
+    """What only the whole chain of stages tells: faults of each audit's standard, and of each private adaptation."""
+    yield from standard_faults(recipe)
+    for stage, section in recipe.stages.items():
+        if isinstance(section, Adapt) and section.fit.private is not None:
+            yield from _private_adaptation(recipe, stage, section)
+
+
+def _private_adaptation(recipe: Recipe, stage: str, section: Adapt) -> Iterator[Fault]:
+    """One training alone may spend the budget: no other method, seed, rate or earlier stage may see its samples."""
+    for name, values in (("methods", section.methods), ("seeds", section.seeds), ("rates", section.rates)):
+        if len(values) > 1:
+            message = f"must name one: each private training spends a budget of its own; got {len(values)}. Keep one."
+            yield Fault(path=f"stages.{stage}.{name}", message=message)
+    for number, method in enumerate(section.methods):
+        if method.kind == "adalora":
+            message = "cannot be adalora in private: its penalty and its ranks are no sample's own. Choose lora."
+            yield Fault(path=f"stages.{stage}.methods.{number}.kind", message=message)
+    if section.learns_from != "train":
+        message = "must be 'train' where the training is private. Change one of them."
+        yield Fault(path=f"stages.{stage}.learns_from", message=message)
+    if earlier := [name for name in trainings(recipe, stage, prepared_for(recipe, stage)) if name != stage]:
+        yield Fault(
+            path=f"stages.{stage}.fit.private",
+            message=f"hides nothing that '{earlier[0]}' learned from the same samples before. Give one of the stages "
+            f"data of its own (stages.{earlier[0]}.data), or train '{earlier[0]}' privately and drop this stage.",
+        )
 
 
 def standard_faults(recipe: Recipe) -> Iterator[Fault]:
@@ -73,7 +102,7 @@ def _private(recipe: Recipe, stage: str) -> bool:
     name = model_of(recipe, stage, section.subject)
     while isinstance(subject := recipe.stages.get(name), Compress | Voice):
         name = model_of(recipe, name, subject.parent)
-    return isinstance(subject, Pretrain) and subject.fit is not None and subject.fit.private is not None
+    return isinstance(subject, Pretrain | Adapt) and subject.fit is not None and subject.fit.private is not None
 
 
 def _grouped(recipe: Recipe, stage: str) -> bool:

@@ -72,9 +72,9 @@ def collect(
 def _forecast(session: Session, standard: StandardInForce) -> dict[str, Any]:
     """What is expected of this audit, written down before it begins, so that the report can hold it to its word."""
     from basestone.lifecycle.forecast import forecast_audit
+    from basestone.lifecycle.trainings import training_seconds
 
-    counts, cost = session.prepared.facts["counts"], session.parent_folder / "cost.json"
-    trained_s = read_json(cost)["wall_s"] if cost.exists() else None
+    counts, trained_s = session.prepared.facts["counts"], training_seconds(session)
     canaries = canaries_in(session.corridor.recipe, session.prepared.stage)
     test = session.split("test")
     return forecast_audit(session.section, standard, session.subject, test, counts, trained_s, canaries)

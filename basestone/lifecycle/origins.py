@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from basestone.adaptation.methods import FRESH
 from basestone.recipe.schema import LEAVES_MODEL, Adapt, Data, Pretrain, Recipe
 
 PREPARE = "prepare"
@@ -24,6 +25,26 @@ def prepared_for(recipe: Recipe, stage: str) -> str:
         return PREPARE if section.data in (None, recipe.data) else f"{stage}.data"
     named = getattr(section, "parent", None) or getattr(section, "subject", None)
     return prepared_for(recipe, model_of(recipe, stage, named))
+
+
+def trainings(recipe: Recipe, stage: str, prepared: str) -> list[str]:
+    """The stages in which the model of ``stage`` learned from what ``prepared`` prepares, the earliest first.
+
+    A network that is trained from scratch takes nothing from its parent, and one that brings its weights was trained
+    by others.
+    """
+    section = recipe.stages[stage]
+    learns = getattr(section, "fit", None) is not None and prepared_for(recipe, stage) == prepared
+    mine = [stage] if learns else []
+    if isinstance(section, Pretrain) or from_scratch(section):
+        return mine
+    parent = model_of(recipe, stage, getattr(section, "parent", None))
+    return (trainings(recipe, parent, prepared) if parent in recipe.stages else []) + mine
+
+
+def from_scratch(section: object) -> bool:
+    """Whether an adaptation leaves a model that was trained from its initialisation."""
+    return isinstance(section, Adapt) and all(method.kind in FRESH for method in section.methods)
 
 
 def data_of(recipe: Recipe, prepared: str) -> Data:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -96,7 +96,8 @@ def _work(corridor: Corridor, section: Pretrain, prepared: Manifest, folder: Pat
 
     parts = assemble(corridor, section, prepared)
     if section.fit is not None and section.fit.private is not None:
-        parts = prepared_for_privacy(parts, section.fit.private, corridor.recipe.seed, folder)
+        private, seed = section.fit.private, corridor.recipe.seed
+        parts = replace(parts, train=prepared_for_privacy(parts.train, parts.spec, private, seed, folder))
     cost, facts = _taken() if section.fit is None else _trained(corridor, section.fit, parts, prepared, folder)
     save_weights(parts.model, folder / "model.safetensors")
     told = {

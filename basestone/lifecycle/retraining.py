@@ -6,25 +6,22 @@ Shadow models and models that never saw a group are trained here, by the recipe 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from basestone.core.contracts import hook_of, view_of
-from basestone.core.evidence import RecordsMissing, read_records, write_records
+from basestone.core.contracts import view_of
+from basestone.core.evidence import read_records, write_records
 from basestone.lifecycle.collect import Session
-from basestone.lifecycle.pretrain import informed, initialised
-from basestone.lifecycle.restore import as_subject, prepared_spec
-from basestone.recipe.schema import Pretrain
-from basestone.training.options import FitOptions
+from basestone.lifecycle.restore import as_subject
+from basestone.lifecycle.trainings import Begun, Training, chain
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from basestone.core.contracts import Tracker
-    from basestone.data.chosen import Chosen
+    from basestone.data.chosen import Positions
     from basestone.measures.subject import Subject
 
 SELDOM = 500  # steps between checkpoints: most retrainings are shorter, and a finished one leaves its answers
@@ -32,78 +29,75 @@ SELDOM = 500  # steps between checkpoints: most retrainings are shorter, and a f
 
 @dataclass(frozen=True)
 class Retraining:
-    """How the audited model was trained, as often as it is wanted."""
+    """How the audited model was trained on its data, as often as it is wanted."""
 
     session: Session
-    section: Pretrain
-    fit: FitOptions
+    trainings: list[Training]
+    sources: dict[tuple[str, ...], Any] = field(default_factory=dict[tuple[str, ...], Any])
 
     @classmethod
     def of(cls, session: Session, who: str) -> Retraining:
-        """RecordsMissing unless the audited model was pre-trained; ``who`` begins the sentence that says so."""
-        trained = session.origin or session.parent
-        section = session.corridor.recipe.stages[trained.stage]
-        if not isinstance(section, Pretrain) or section.fit is None:
-            raise RecordsMissing(
-                f"{who} repeats the training of a pretrain stage, and '{trained.stage}' is none. Audit the stage "
-                "that was pre-trained"
-            )
-        fit, claim = section.fit, trained.facts.get("private")
-        if claim is not None and fit.private is not None:  # the same noise, whatever ε it comes to on fewer samples
-            private = fit.private.model_copy(update={"epsilon": None, "noise": claim["noise"]})
-            fit = fit.model_copy(update={"private": private})
-        return cls(session, section, fit)
+        """RecordsMissing where its training cannot be repeated; ``who`` begins the sentence that says so."""
+        return cls(session, chain(session, who))
 
     @property
     def num_train(self) -> int:
         """The training samples of the audited model."""
         return self.session.prepared.facts["counts"]["train"]
 
-    @property
-    def data(self) -> Path:
-        """The prepared folder."""
-        return self.session.corridor.folder.stage(self.session.prepared.stage)
-
-    @cached_property
-    def train(self) -> Any:
-        """The training split, augmented as training asks."""
-        return self.opened(["train"])
-
-    def opened(self, splits: list[str]) -> Any:
-        """Some splits as one, as training reads and augments them."""
+    def opened(self, splits: Sequence[str], training: Training | None = None) -> Any:
+        """Some splits as one, as a training reads and augments them; None: the last one."""
         from basestone.data.dataset import open_splits
         from basestone.data.transforms import TRANSFORMS
 
-        augment = [TRANSFORMS.build(transform) for transform in self.section.augment]
-        view = view_of(self._objective())
-        return open_splits(self.data, self.session.corridor.cache, splits, augment=augment, view=view)
+        training = training or self.trainings[-1]
+        if (key := (training.stage, *splits)) not in self.sources:
+            data = self.session.corridor.folder.stage(self.session.prepared.stage)
+            augment = [TRANSFORMS.build(transform) for transform in training.section.augment]
+            view = view_of(training.objective)
+            self.sources[key] = open_splits(data, self.session.corridor.cache, splits, augment=augment, view=view)
+        return self.sources[key]
 
-    def fitted(self, train: Chosen, *, seed: int, folder: Path, tracker: Tracker, identity: str) -> Subject:
-        """A model of its own, trained on ``train`` for as many rounds as the audited one was on its samples."""
+    def fitted(self, splits: Sequence[str], where: Positions, *, seed: int, folder: Path, tracker: Tracker) -> Subject:
+        """A model of its own, trained as the audited one was, on the samples of ``splits`` at ``where``.
+
+        As many rounds of them. Several trainings follow one another, each from what the one before it left.
+        """
+        from basestone.models.model import save_weights
+
+        *before, last = self.trainings
+        start: Path | None = None
+        for training in before:
+            begun = training.begin(self.opened(splits, training), where, seed=seed, start=start)
+            self._fit(training, begun, len(where), seed, folder / "checkpoints" / training.stage, tracker)
+            start = folder / "checkpoints" / f"{training.stage}.safetensors"
+            save_weights(begun.model, start)
+        begun = last.begin(self.opened(splits), where, seed=seed, start=start)
+        self._fit(last, begun, len(where), seed, folder, tracker)
+        return as_subject(begun.model.eval(), last.spec, self.session.section)
+
+    def _fit(self, training: Training, begun: Begun, count: int, seed: int, folder: Path, tracker: Tracker) -> None:
         from basestone.training.loop import fit
         from basestone.training.order import shortened
 
-        objective = self._objective()
-        spec = prepared_spec(self.data, objective)
-        model = initialised(self.section, spec, train, seed)
-        objective = informed(objective, train, spec)
-        options = self.fit.model_copy(update={"early_stop": None, "checkpoint_every": SELDOM})
+        options = training.fit.model_copy(update={"early_stop": None, "checkpoint_every": SELDOM})
         if options.max_steps is not None:
-            options = shortened(options, len(train) / self.num_train, len(train))
+            options = shortened(options, count / self.num_train, count)
         fit(
-            model,
-            train,
+            begun.trained,
+            begun.train,
             None,
-            objective,
+            begun.objective,
             options,
             seed=seed,
             folder=folder,
             tracker=tracker,
             stage=self.session.folder.name,
-            identity=f"{self.session.parent.digest}-{identity}",
-            hook=hook_of(objective),
+            identity=f"{self.session.parent.digest}-{training.stage}-{folder.name}",
+            hook=begun.hook,
         )
-        return as_subject(model, spec, self.session.section)
+        if begun.finish is not None:
+            begun.finish()
 
     def answers(self, name: str, answered: Callable[[Path], NDArray[Any]]) -> NDArray[Any]:
         """What the retrained model ``name`` said, kept; ``answered`` trains it in a folder and asks it, unless it was.
@@ -116,12 +110,6 @@ class Retraining:
             write_records(path, {"answer": answered(folder)})
             shutil.rmtree(folder / "checkpoints", ignore_errors=True)
         return read_records(path)["answer"]
-
-    def _objective(self) -> Any:
-        """What the audited model was trained for; a new one each time, as some remember what they saw."""
-        from basestone.objectives.catalogue import OBJECTIVES
-
-        return OBJECTIVES.build(self.section.objective)
 
 
 class Overall:

@@ -58,8 +58,13 @@ class Shadows:
     @cached_property
     def pool(self) -> Any:
         """Train and held-out samples as one split, train first: what is before ``again.num_train`` are members."""
+        return self.again.opened(self.splits)
+
+    @property
+    def splits(self) -> list[str]:
+        """Train and what was held out."""
         counts = self.session.prepared.facts["counts"]
-        return self.again.opened(["train", *(name for name in HELD_OUT if name in counts)])
+        return ["train", *(name for name in HELD_OUT if name in counts)]
 
     @cached_property
     def asked(self) -> NDArray[np.int64]:
@@ -83,14 +88,12 @@ class Shadows:
         return self.again.answers(f"shadow-{number}", lambda folder: self._answers(self._fitted(number, folder)))
 
     def _fitted(self, number: int, folder: Path) -> Subject:
-        from basestone.data.chosen import Chosen
-
         return self.again.fitted(
-            Chosen(self.pool, np.flatnonzero(self.saw[:, number])),
+            self.splits,
+            np.flatnonzero(self.saw[:, number]),
             seed=derive(self.session.corridor.recipe.seed, "shadow", number) >> 11,  # a whole number in JSON too
             folder=folder,
             tracker=Overall(self.session, "steps of shadow models", number, self.count),
-            identity=f"shadow-{number}-of-{self.count}",
         )
 
     def _answers(self, subject: Subject) -> NDArray[np.float64]:

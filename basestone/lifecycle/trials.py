@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 from basestone.core.artifact import read_json, write_json
 from basestone.core.errors import ArtifactError, UsageError
 from basestone.core.registry import Section
+from basestone.core.seed import derive
+from basestone.lifecycle.canaries import claimed, prepared_for_privacy
 from basestone.lifecycle.detector_trials import compared_found, finds_boxes, keep_found
 from basestone.lifecycle.trial_answers import counted_flops, loss_on_test, probed_logits, sample_scores, says_number
 from basestone.training.options import FitOptions
@@ -174,19 +176,16 @@ class Trials:
         self, folder: Path, method: Section, seed: int, rate: float | None, share: float, *, keep: bool
     ) -> dict[str, Any]:
         from basestone.adaptation.adapted import penalised
-        from basestone.adaptation.methods import FRESH, METHODS
+        from basestone.adaptation.methods import FRESH
         from basestone.adaptation.proof import Watch
-        from basestone.models.head import head_of
         from basestone.tracking.fanout import Labelled
         from basestone.training.loop import fit
-        from basestone.training.order import steps_per_epoch
 
-        bench, train = self.bench, self.bench.split("train", augmented=True)
-        options = _with(bench.section.fit, rate, share, len(train))
-        steps = options.max_steps or (options.epochs or 0) * steps_per_epoch(len(train), options.batch_size)
+        bench, train = self.bench, self._train_split()
+        options = at_rate(bench.section.fit, rate, share, len(train))
         model = bench.start(seed, fresh=method.kind in FRESH)
         untouched = probed_logits(self.bench, model)
-        adapted = METHODS.build(method, model, head_of(model), steps)
+        adapted = adapted_by(method, model, options, len(train), seed)
         at_start = distance(untouched, probed_logits(self.bench, model))
         watch, started = Watch(adapted), time.monotonic()
         fitted = fit(
@@ -220,7 +219,15 @@ class Trials:
             "proof": proof.facts | {"start_distance": at_start, "merge_distance": merged},
             "scores": sample_scores(self.bench, model) if keep else None,
             "test_loss": loss_on_test(self.bench, model) if keep else None,
+            "claim": claimed(fitted),
         }
+
+    def _train_split(self) -> Any:
+        """What is trained on; of a private training with its canaries, of which the stage's folder tells."""
+        bench, train = self.bench, self.bench.split("train", augmented=True)
+        if (private := bench.section.fit.private) is None:
+            return train
+        return prepared_for_privacy(train, bench.spec, private, bench.corridor.recipe.seed, bench.folder)
 
     def _finished(self, folder: Path, adapted: Adapted) -> float | None:
         """Saves what trained, folds it in where that can be done, saves the whole; how far folding in moved logits."""
@@ -262,7 +269,21 @@ def _label(section: Section, number: int, sections: Sequence[Section]) -> str:
     return section.kind if alike == 1 else f"{section.kind}{number + 1}"
 
 
-def _with(options: FitOptions, rate: float | None, share: float, num_samples: int) -> FitOptions:
+def adapted_by(method: Section, model: nn.Module, options: FitOptions, num_samples: int, seed: int) -> Adapted:
+    """The model as ``method`` trains it on ``num_samples`` samples; ``seed``: of the weights that the method adds."""
+    import torch
+
+    from basestone.adaptation.methods import METHODS
+    from basestone.models.head import head_of
+    from basestone.training.order import steps_per_epoch
+
+    steps = options.max_steps or (options.epochs or 0) * steps_per_epoch(num_samples, options.batch_size)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(derive(seed, "method"))
+        return METHODS.build(method, model, head_of(model), steps)
+
+
+def at_rate(options: FitOptions, rate: float | None, share: float, num_samples: int) -> FitOptions:
     """The recipe's training with another learning rate, for a share of its steps."""
     from basestone.training.order import shortened
 

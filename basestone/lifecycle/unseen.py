@@ -70,7 +70,7 @@ class Unseen:
     @cached_property
     def trained(self) -> NDArray[np.str_]:
         """The group of every training sample."""
-        return _column(self.again.train.groups, self.asked.column)
+        return _column(self.again.opened(["train"]).groups, self.asked.column)
 
     def left_out(self) -> list[str]:
         """The groups that there are in training and in test; as many of them as the recipe allows, by its seed."""
@@ -98,21 +98,19 @@ class Unseen:
         return found["prediction"]
 
     def _fitted(self, number: int, count: int, group: str, folder: Path) -> Subject:
-        from basestone.data.chosen import Chosen
-
-        train = Chosen(self.again.train, np.flatnonzero(self.trained != group))
-        if len(lost := np.setdiff1d(self.again.train.targets, train.targets)):
-            names = ", ".join(self.again.train.spec.class_names[place] for place in lost.tolist())
+        train, where = self.again.opened(["train"]), np.flatnonzero(self.trained != group)
+        if len(lost := np.setdiff1d(train.targets, train.targets[where])):
+            names = ", ".join(train.spec.class_names[place] for place in lost.tolist())
             raise UsageError(
                 f"Without the group '{group}' every class must have training samples, and {names} would have none. "
                 "Choose another audit.shift.column."
             )
         return self.again.fitted(
-            train,
+            ["train"],
+            where,
             seed=derive(self.session.corridor.recipe.seed, "without", group) >> 11,  # a whole number in JSON too
             folder=folder,
             tracker=Overall(self.session, "steps of models without a group", number, count),
-            identity=f"without-{self.asked.column}-{group}",
         )
 
 

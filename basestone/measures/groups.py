@@ -72,14 +72,6 @@ def group_selection_ratio(records: Records) -> Measurement:
     )
 
 
-def group_accuracies(records: Records) -> dict[str, dict[str, tuple[int, int]]]:
-    """Group column → value → (right, all) of the test samples, in the order of the records' columns."""
-    counted: dict[str, dict[str, tuple[int, int]]] = {}
-    for share in shares(records, lambda held: (np.ones(len(held), bool), held.correct)):
-        counted.setdefault(share.column, {})[share.value] = (share.hits, share.n)
-    return counted
-
-
 def _gap(name: str, records: Records, found: Sequence[Share], more: dict[str, Any]) -> Measurement:
     compared = pairs(found)
     value, pair = widest(compared)

@@ -93,10 +93,10 @@ def broken_rules(recipe: Recipe, raw: dict[str, Any]) -> Iterator[Fault]:
                 yield Fault(
                     path=f"{path}.fit", message="may be null only for a model that brings its weights. Train it."
                 )
-        if isinstance(stage, Adapt | Compress) and stage.fit is not None and stage.fit.private is not None:
+        if isinstance(stage, Compress) and stage.fit is not None and stage.fit.private is not None:
             yield Fault(
                 path=f"{path}.fit.private",
-                message="is for pretrain stages: training once more on the same data spends a second budget. Drop it.",
+                message="is for pretrain and adapt stages: a second training spends a second budget. Drop it.",
             )
         if isinstance(stage, Adapt):
             yield from _reference(raw, name, "parent", stage.parent, *LEAVES_MODEL)

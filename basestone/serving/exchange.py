@@ -65,9 +65,15 @@ def label_studio_config(labels: tuple[str, ...], media: str) -> str:
 
 
 def export_label_studio(queue: ReviewQueue, path: Path) -> int:
-    """Writes every case as a Label Studio task, decisions as annotations, inputs as data URLs; how many."""
-    tasks = [_task(case) for case in queue.cases()]
+    """Writes every case as a Label Studio task, decisions as annotations, inputs as data URLs; how many.
+
+    Beside it lies the labeling interface to paste into the project: the same name, ending in ``.xml``.
+    """
+    cases = queue.cases()
+    tasks = [_task(case) for case in cases]
     write_json(path, tasks)
+    if cases:
+        write_text(path.with_suffix(".xml"), label_studio_config(queue.labels, cases[0].ticket.media))
     return len(tasks)
 
 

@@ -140,7 +140,8 @@ def refuse_mixing(model: nn.Module, objective: Objective) -> None:
             f"fit.private hides single samples, and this objective reads its data as '{kind}', where a sample is no "
             "person's. Use it with cross_entropy or mse."
         )
-    found = [name for name, layer in model.named_modules() if isinstance(layer, MIXING)]
+    model.train()  # what stays in evaluation mode is frozen, and goes by statistics that no sample of these moved
+    found = [name for name, layer in model.named_modules() if isinstance(layer, MIXING) and layer.training]
     if found:
         raise UsageError(
             "fit.private needs a network in which no sample sees another, and batch norm shows each the whole batch: "

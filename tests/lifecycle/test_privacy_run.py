@@ -145,15 +145,3 @@ def test_what_is_not_asked_for_says_what_to_write(pristine):
 def test_faults_are_told_before_anything_runs(recipe, change, message):
     with pytest.raises(RecipeError, match=message):
         load_checked(recipe, [change])
-
-
-def test_an_adaptation_spends_no_budget_of_its_own(recipe, tmp_path):
-    path = tmp_path / "two.yaml"
-    text = recipe.read_text().replace(
-        "  audit:",
-        "  adapt: {fit: {max_steps: 2, optimizer: {kind: sgd, lr: 0.1}, "
-        "schedule: {kind: constant}, private: {noise: 1.0, delta: 1e-3}}}\n  audit:",
-    )
-    path.write_text(text)
-    with pytest.raises(RecipeError, match=r"adapt.fit.private: is for pretrain stages"):
-        load_checked(path)

@@ -163,6 +163,7 @@ def test_label_studio_gets_cases_and_gives_decisions_back(queue, tmp_path):
     queue.decide("one", "ann", "dog")
     path = tmp_path / "tasks.json"
     assert export_label_studio(queue, path) == 2
+    assert '<Choice value="dog"/>' in path.with_suffix(".xml").read_text()
     tasks = json.loads(path.read_text())
     assert tasks[0]["data"]["image"].startswith("data:image/png;base64,")
     result = {"from_name": "label", "to_name": "image", "type": "choices", "value": {"choices": ["dog"]}}
