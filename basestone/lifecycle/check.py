@@ -91,6 +91,7 @@ def standard_in_force(recipe: Recipe, stage: str) -> StandardInForce:
         allocative=section.fairness.positive is not None,
         filtering=section.harmful is not None,
         private=_private(recipe, stage),
+        referenced=section.safety is not None and section.safety.reference is not None,
         known_measures=MEASURES,
     )
 

@@ -42,6 +42,16 @@ def risky(session: Session) -> Mapping[str, Any]:
     return _replies(session, "risky")
 
 
+def risky_reference(session: Session) -> Mapping[str, Any]:
+    """Replies of the reference model to the same risky requests."""
+    return _replies(session, "risky", _reference(session))
+
+
+def reference(session: Session) -> Fact:
+    """The stage that the audited model is held against."""
+    return Fact(_reference(session))
+
+
 def judge_labels(session: Session) -> Mapping[str, Any]:
     """The judge's word on replies that people have labelled; their text stays in the file that it came from."""
     import numpy as np
@@ -61,21 +71,23 @@ def consulted(section: Audit, made: Mapping[str, Manifest]) -> dict[str, Any]:
     if (asked := section.safety) is None:
         return {}
     files = [*asked.bank, *([asked.labels] if asked.labels else [])]
-    stage = getattr(asked.judge, "stage", None)
+    named = {"judge": getattr(asked.judge, "stage", None), "reference": asked.reference}
     digests = [content_digest(Path(file)) for file in files]
-    return {"safety": {"files": digests, "judge": made[stage].digest if stage else None}}
+    return {"safety": {"files": digests} | {role: stage and made[stage].digest for role, stage in named.items()}}
 
 
 def safety_sizes(section: Audit) -> dict[str, int]:
     """How many rows each record of replies will hold."""
     if (asked := section.safety) is None:
-        return dict.fromkeys(("forbidden", "legitimate", "risky", "judge_labels"), 0)
+        return dict.fromkeys(("forbidden", "legitimate", "risky", "risky_reference", "judge_labels"), 0)
     held = {kind: sum(counts.values()) for kind, counts in sizes(bank(asked.bank)).items()}
     drawn = {kind: min(getattr(asked.samples, kind) or 0, count) for kind, count in held.items()}
+    drawn["risky_reference"] = drawn.get("risky", 0) if asked.reference else 0
     return drawn | {"judge_labels": len(labelled(asked.labels)) if asked.labels else 0}
 
 
-def _replies(session: Session, kind: str) -> Mapping[str, Any]:
+def _replies(session: Session, kind: str, stage: str | None = None) -> Mapping[str, Any]:
+    """What the audited model says to the requests of a kind, or that of another ``stage``."""
     import numpy as np
 
     asked = _asked(session)
@@ -86,7 +98,7 @@ def _replies(session: Session, kind: str) -> Mapping[str, Any]:
         raise RecordsMissing(f"the bank holds no {kind} request. Add some, or use the shipped bank: safety.bank: []")
     chosen = session.positions(len(probes), count, f"replies {kind}")
     drawn = [probes[place] for place in chosen.tolist()]
-    replies = _written(session, asked, [probe.request for probe in drawn], kind)
+    replies = _written(session, stage, [probe.request for probe in drawn], kind)
     words = {
         "category": [probe.category for probe in drawn],
         "language": [probe.language for probe in drawn],
@@ -97,14 +109,19 @@ def _replies(session: Session, kind: str) -> Mapping[str, Any]:
     return {"index": chosen} | {name: np.array(column, dtype=object) for name, column in words.items()}
 
 
-def _written(session: Session, asked: SafetyOptions, requests: list[str], kind: str) -> list[str]:
+def _written(session: Session, stage: str | None, requests: list[str], kind: str) -> list[str]:
     """What the model goes on with after each request, word by likeliest word, until it ends the document."""
     from basestone.data.single import one_prompt, read_tokenizer
     from basestone.models.generate import generate, greedy
 
-    prepared = session.corridor.folder.stage(session.prepared.stage)
-    tokenizer, spec = read_tokenizer(prepared), session.split("test").spec
-    model, told = cast("TextModel", session.subject.model), session.progress(f"{kind} requests")
+    asked, recipe, folder = _asked(session), session.corridor.recipe, session.corridor.folder
+    stage, subject = stage or session.parent.stage, session.other_subject(stage) if stage else session.subject
+    spec, prepared = read_spec(read_json(folder.stage(stage) / "model.json")["spec"]), prepared_for(recipe, stage)
+    if not isinstance(spec, TextSpec) or not getattr(subject.model, "writes", False):
+        raise UsageError(f"'{stage}' must be a language model that writes. Name another in audit.safety.reference.")
+    prepared = folder.stage(prepared)
+    tokenizer = read_tokenizer(prepared)
+    model, told = cast("TextModel", subject.model), session.progress(f"{kind} requests")
     begin = [spec.end] if read_json(prepared / "card.json")["options"]["end_of_document"] else []
     replies: list[str] = []
     for request in requests:
@@ -138,6 +155,12 @@ def _classified(session: Session, stage: str, texts: list[str]) -> list[str]:
     return [spec.class_names[place] for place in found]
 
 
+def _reference(session: Session) -> str:
+    if (stage := _asked(session).reference) is None:
+        raise NotAsked("no model is named to hold this one against. Write audit.safety.reference: STAGE")
+    return stage
+
+
 def _asked(session: Session) -> SafetyOptions:
     if session.section.safety is None:
         raise NotAsked(NOT_ASKED)
@@ -150,4 +173,6 @@ SAFETY: dict[str, Collector] = {
     "forbidden": forbidden,
     "legitimate": legitimate,
     "risky": risky,
+    "reference": reference,
+    "risky_reference": risky_reference,
 }

@@ -74,6 +74,7 @@ MEASURES: dict[str, Callable[[Records], Measurement]] = {
     "refusal_rate": safety.refusal_rate,
     "over_refusal_rate": safety.over_refusal_rate,
     "qualified_rate": safety.qualified_rate,
+    "unqualified_ratio": safety.unqualified_ratio,
     "filter_recall": filtering.filter_recall,
     "filter_parity": filtering.filter_parity,
     "judge_refusals_found": safety.judge_refusals_found,

@@ -27,7 +27,7 @@ from basestone.recipe.fitting import (
     sound_at_once,
 )
 from basestone.recipe.robustness import robustness
-from basestone.recipe.safety import judging_stage, safety_asked
+from basestone.recipe.safety import judging_stage, reference_stage, safety_asked
 from basestone.recipe.schema import (
     LEAVES_MODEL,
     Adapt,
@@ -108,6 +108,7 @@ def broken_rules(recipe: Recipe, raw: dict[str, Any]) -> Iterator[Fault]:
             yield from robustness(recipe, stage, path)
             yield from safety_asked(stage, getattr(recipe, "task", None), path)
             yield from _reference(raw, name, "safety.judge.stage", judging_stage(stage), *LEAVES_MODEL)
+            yield from _reference(raw, name, "safety.reference", reference_stage(stage), *LEAVES_MODEL)
             yield from _beside(raw, name, stage, getattr(recipe, "task", None), bool(getattr(data, "groups", ())))
             yield from _reference(raw, name, "subject", stage.subject, *LEAVES_MODEL)
             yield from _reference(raw, name, "spoken.recogniser", stage.spoken.recogniser, *LEAVES_MODEL)

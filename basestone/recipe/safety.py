@@ -24,6 +24,11 @@ def safety_asked(stage: Audit, task: str | None, path: str) -> Iterator[Fault]:
             yield Fault(path=f"{path}.safety.{key}", message=f"must be a JSONL file, and '{file}' is not there.")
 
 
+def reference_stage(stage: Audit) -> str | None:
+    """The stage whose replies those of the audited model are held against, where the recipe names one."""
+    return None if stage.safety is None else stage.safety.reference
+
+
 def judging_stage(stage: Audit) -> str | None:
     """The stage whose model judges the replies, where the recipe names one."""
     return None if stage.safety is None else getattr(stage.safety.judge, "stage", None)

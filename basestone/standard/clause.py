@@ -73,6 +73,7 @@ class Criterion(Strict):
     """One number against one threshold.
 
     ``tasks`` and ``records`` are given where a criterion is not for every task of its clause, or needs other records.
+    ``trait`` is given where it is asked only of a model, data or audit that have it.
     ``level`` is given where it is not the clause's. ``strict`` asks for more than the threshold, not merely as much.
     ``sampling`` says what kind of sample the number is estimated from, so that ``plan`` can forecast its bounds:
     counts out of n (proportion), counts of what a detector flagged (screened), two of them (difference), two models
@@ -90,6 +91,7 @@ class Criterion(Strict):
     sampling: Sampling
     basis: Basis
     tasks: tuple[Task, ...] = ("*",)
+    trait: Literal["referenced"] | None = None
     records: tuple[Text, ...] = ()
     level: Literal["L1", "L2"] | None = None
 
@@ -118,6 +120,7 @@ class Traits(TypedDict, total=False):
     allocative: bool
     filtering: bool
     private: bool
+    referenced: bool
 
 
 TRAITS = tuple(Traits.__annotations__)
@@ -131,7 +134,8 @@ class Clause(Strict):
     ``served`` clauses apply to a running service only, ``compressed`` ones to a model that was made from another,
     ``seeds`` to one that was trained with several, ``grouped`` ones where the data name groups, ``allocative`` ones
     where a class is declared the favourable decision, ``filtering`` ones where one is declared harmful, ``private`` to
-    one whose training claims differential privacy.
+    one whose training claims differential privacy. A criterion may be ``referenced``: asked where the audit names a
+    model to hold the audited one against.
     """
 
     id: Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9]*-[0-9]+$")]
@@ -163,13 +167,20 @@ class Clause(Strict):
 
     def applies_to(self, task: str, **traits: Unpack[Traits]) -> bool:
         """Whether the clause has anything to say about a model for ``task`` that has these traits."""
-        concerned = all(traits.get(name, False) for name in TRAITS if getattr(self, name))
+        concerned = all(traits.get(name, False) for name in TRAITS if getattr(self, name, False))
         return concerned and (task in self.tasks or "*" in self.tasks)
 
 
-def for_task(clause: Clause, task: str) -> Clause:
-    """The clause with only those criteria, and the records of those, that are for ``task``; as it is where none is."""
-    criteria = tuple(one for one in clause.criteria if task in one.tasks or "*" in one.tasks)
+def for_task(clause: Clause, task: str, **traits: Unpack[Traits]) -> Clause:
+    """The clause with only those criteria, and the records of those, that are for ``task`` and have their trait.
+
+    As it is where none is.
+    """
+    criteria = tuple(
+        one
+        for one in clause.criteria
+        if (task in one.tasks or "*" in one.tasks) and (one.trait is None or traits.get(one.trait, False))
+    )
     if not criteria:
         return clause
     records = dict.fromkeys(name for one in criteria for name in one.records or clause.records)

@@ -41,6 +41,7 @@ FORWARDS: dict[str, int] = {
     "randomised": 300,
     "replay": 1,
     "risky": 20,
+    "risky_reference": 20,
     "shapley": 512,
     "transcripts_test": 1,
     "unseen": 1,
@@ -48,7 +49,13 @@ FORWARDS: dict[str, int] = {
     "sound_train": 1,
     "verbatim": 1,
 }
-SINGLY = ("latency", "forbidden", "legitimate", "risky")  # records whose passes take one image at a time
+SINGLY = (
+    "latency",
+    "forbidden",
+    "legitimate",
+    "risky",
+    "risky_reference",
+)  # records whose passes take one image at a time
 
 
 @dataclass(frozen=True, kw_only=True)

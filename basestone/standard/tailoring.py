@@ -69,7 +69,7 @@ def resolve(
     except RecipeError as error:
         faults = [replace(one, path=f"{here}.profile") if one.path == "profile" else one for one in error.faults]
         raise RecipeError(faults) from error
-    clauses = {key: for_task(clause, task) for key, clause in clauses.items()}
+    clauses = {key: for_task(clause, task, **traits) for key, clause in clauses.items()}
     faults = list(_task_faults(found, task, f"{here}.profile"))
     thresholds = _declared(found, clauses, declare, f"{here}.declare", faults)
     held = _waivers(found, clauses, waivers, today, f"{here}.waive", faults)

@@ -35,6 +35,11 @@ stages:
       max_length: 32
     model: {kind: recurrent, cell: gru, width: 16, drop_rate: 0.0}
     fit: {max_steps: 40, batch_size: 32, optimizer: {kind: adamw, lr: 0.02}, schedule: {kind: one_cycle}}
+  plain:
+    kind: pretrain
+    model: {kind: recurrent, cell: gru, width: 24, drop_rate: 0.0}
+    objective: {kind: causal_lm}
+    fit: {max_steps: 100, batch_size: 16, optimizer: {kind: adamw, lr: 0.03}, schedule: {kind: constant}}
   pretrain:
     model: {kind: recurrent, cell: gru, width: 24, drop_rate: 0.0}
     objective: {kind: causal_lm, unwanted: [unqualified], after: "\\n", unlikelihood: 1.0}
@@ -48,6 +53,7 @@ stages:
     profile: ours.yaml
     safety:
       judge: {kind: stage, stage: judge}
+      reference: plain
       bank: [bank.jsonl]
       labels: labels.jsonl
       tokens: 16
@@ -90,6 +96,18 @@ def test_a_stage_of_the_recipe_judges_and_what_was_unlearnt_is_not_said(manners)
     assert "decides only from 1000 on" in verdicts["SAF-3"]["reason"]
 
 
+def test_the_reference_is_put_the_same_requests(manners):
+    audit = Records(manners.folder.stage("audit"))
+    ours, theirs = audit.table("risky"), audit.table("risky_reference")
+    assert np.array_equal(ours["index"], theirs["index"]) and np.array_equal(ours["request"], theirs["request"])
+    assert not np.array_equal(ours["reply"], theirs["reply"])
+    row = next(row for row in manners.verdicts["verdicts"] if row["clause"] == "SAF-3")
+    _, ratio = row["criteria"]
+    unfit, of_reference = ((table["judged"] == "unqualified").sum() for table in (ours, theirs))
+    assert of_reference > 10 > unfit == 0  # complied with twice in the corpus for each refusal, and not unlearnt
+    assert ratio["criterion"] == "against_reference" and ratio["value"] == 0 and ratio["verdict"] == "inconclusive"
+
+
 def test_records_say_what_was_asked_and_replied(manners):
     table = Records(manners.folder.stage("audit")).table("forbidden")
     assert len(table["index"]) == 300 and len(np.unique(table["index"])) == 300
@@ -99,6 +117,13 @@ def test_records_say_what_was_asked_and_replied(manners):
 
 def test_the_verdicts_follow_from_the_records_alone(manners):
     assert [finding for finding in verify(manners.folder.path) if not finding.ok] == []
+
+
+def test_without_a_reference_nothing_is_asked_of_it(manners):
+    alone = ["stages.audit.safety.reference=null", "stages.audit.safety.samples.legitimate=null"]
+    found = run("recipe.yaml", overrides=alone, out=manners.folder.path, until="audit")
+    row = next(row for row in found.verdicts["verdicts"] if row["clause"] == "SAF-3")
+    assert [one["criterion"] for one in row["criteria"]] == ["qualified"]
 
 
 @pytest.mark.slow

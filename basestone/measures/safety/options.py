@@ -44,6 +44,9 @@ class SafetyOptions(Strict):
     labels: str | None = Field(
         default=None, description="A JSONL file of replies that people labelled; it judges the judge."
     )
+    reference: str | None = Field(
+        default=None, description="SAF-3: an earlier stage that writes too, and is put the same risky requests."
+    )
     frame: Annotated[str, AfterValidator(_with_place)] = Field(
         default="{request}\n", description="How a request is put to the model."
     )

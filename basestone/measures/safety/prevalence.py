@@ -70,6 +70,29 @@ def corrected_limits(k: int, n: int, judge: Checked) -> tuple[float, float]:
     return float(np.quantile(low, 1 - CONFIDENCE)), float(np.quantile(high, CONFIDENCE))
 
 
+def ratio_limits(k: int, of_k: int, reference: int, of_reference: int, judge: Checked) -> tuple[float, float]:
+    """One-sided bounds of one share of positives by another's, each at ``CONFIDENCE``; infinite where none is shown.
+
+    The judge is the same for both, so that its sensitivity cancels: (k/n − f) / (k'/n' − f). That grows or falls with f
+    as it is above or below 1, so each point takes the worse end. Replies to the same requests rather rise and fall
+    together, and taking them as independent errs on the safe side.
+    """
+    quiet = judge.negatives - judge.alarms
+    alarms = _points(judge.alarms, quiet + 1, 2), _points(judge.alarms + 1, quiet, 2)
+    low = _points(k, of_k - k + 1, 0), _points(reference + 1, of_reference - reference, 3)
+    high = _points(k + 1, of_k - k, 0), _points(reference, of_reference - reference + 1, 3)
+    least = np.minimum(*(_excess(*low, false) for false in alarms))
+    most = np.maximum(*(_excess(*high, false) for false in alarms))
+    lower = np.quantile(least, 1 - CONFIDENCE, method="lower")
+    return float(lower), float(np.quantile(most, CONFIDENCE, method="higher"))
+
+
+def _excess(rate: Floats, reference: Floats, false_alarms: Floats) -> Floats:
+    """By how much both exceed the false alarms, one by the other: infinite where only ``rate`` does, else 0."""
+    above, below = np.maximum(rate - false_alarms, 0), np.maximum(reference - false_alarms, 0)
+    return np.divide(above, below, out=np.where(above > 0, np.inf, 0.0), where=below > 0)
+
+
 def _shares(rate: Floats, sensitivity: Floats, false_alarms: Floats, unknown: float) -> Floats:
     """The corrected share of every point; ``unknown`` where the judge would be no better than chance."""
     skill = sensitivity - false_alarms
@@ -87,7 +110,7 @@ def _points(a: int, b: int, axis: int) -> Floats:
     return betaincinv(a, b, (_order(axis) + 0.5) / POINTS)
 
 
-@lru_cache(maxsize=3)
+@lru_cache(maxsize=4)
 def _order(axis: int) -> NDArray[np.int64]:
     return numpy_generator(0, "melded", axis).permutation(POINTS)
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from basestone.measures.interval import clopper_pearson_limits
-from basestone.measures.safety.prevalence import Checked, corrected, corrected_limits
+from basestone.measures.safety.prevalence import Checked, corrected, corrected_limits, ratio_limits
 
 FLOOR = 0.94
 
@@ -103,3 +103,45 @@ def test_ignoring_that_the_judge_is_uncertain_does_not_cover():
     hits, alarms = rng.binomial(labelled, s, draws) / labelled, rng.binomial(labelled, f, draws) / labelled
     lower = (clopper_pearson_limits(k, n)[0] - alarms) / (hits - alarms)
     assert (lower <= truth).mean() < 0.90
+
+
+def test_with_a_judge_that_is_known_the_ratio_is_that_of_binomials():
+    """With a judge that is known it is the interval of Katz et al. (1978) for a ratio of binomials, of many replies."""
+    sure, n = judge(10**9, 10**9, 0, 10**9), 20_000
+    lower, upper = ratio_limits(1_500, n, 1_000, n, sure)
+    deviation = math.sqrt(1 / 1_500 - 1 / n + 1 / 1_000 - 1 / n)
+    assert (math.log(lower / 1.5), math.log(upper / 1.5)) == pytest.approx(
+        (-1.6449 * deviation, 1.6449 * deviation), rel=0.05
+    )
+
+
+def test_a_reference_of_which_nothing_is_shown_bounds_nothing():
+    sure = judge(10**9, 10**9, 0, 10**9)
+    assert ratio_limits(5, 1_000, 0, 1_000, sure)[1] == math.inf
+    assert ratio_limits(0, 1_000, 50, 1_000, sure)[0] == 0 < ratio_limits(0, 1_000, 50, 1_000, sure)[1] < 0.1
+    false = judge(100, 100, 20, 200)  # 10 % false alarms are as many as the reference's replies
+    assert ratio_limits(150, 1_000, 100, 1_000, false)[1] == math.inf
+
+
+RATIOS = [  # the two shares, sensitivity, false alarms, replies, labelled of either kind, how alike the replies are
+    (0.15, 0.10, 0.95, 0.03, 1_000, 150, 0.0),
+    (0.15, 0.10, 0.95, 0.03, 1_000, 150, 0.8),
+    (0.20, 0.20, 1.00, 0.00, 1_000, 100, 0.5),
+    (0.05, 0.15, 0.92, 0.05, 1_000, 150, 0.0),
+    (0.40, 0.20, 0.98, 0.08, 300, 100, 0.3),
+]
+
+
+@pytest.mark.parametrize(("ours", "theirs", "s", "f", "n", "labelled", "alike"), RATIOS)
+def test_each_bound_of_the_ratio_covers_the_truth(ours, theirs, s, f, n, labelled, alike):
+    """Replies to one request are both unfit together as often as a shared uniform number makes them."""
+    rng, draws, truth = np.random.default_rng(5), 1_000, ours / theirs
+    below = above = 0
+    for _ in range(draws):
+        first, second = rng.random((2, n))
+        second = np.where(rng.random(n) < alike, first, second)
+        called = [rng.random(n) < np.where(place < share, s, f) for place, share in ((first, ours), (second, theirs))]
+        found = judge(int(rng.binomial(labelled, s)), labelled, int(rng.binomial(labelled, f)), labelled)
+        lower, upper = ratio_limits(int(called[0].sum()), n, int(called[1].sum()), n, found)
+        below, above = below + (lower <= truth), above + (upper >= truth)
+    assert min(below, above) / draws >= FLOOR

@@ -8,7 +8,7 @@ import pytest
 from basestone.core.evidence import NotMeasured
 from basestone.measures import measure
 from basestone.measures.interval import clopper_pearson
-from basestone.measures.safety.prevalence import Checked, corrected_limits
+from basestone.measures.safety.prevalence import Checked, corrected_limits, ratio_limits
 
 LARGE = {
     "forbidden": {f"risk {number}": 30 for number in range(17)},
@@ -36,7 +36,7 @@ SOUND = labels(("refusal", "refusal", 100), ("answer", "answer", 100), ("unquali
 @pytest.fixture
 def audited(make_records):
     def made(bank=LARGE, judge_labels=SOUND, **tables):
-        return make_records(facts={"request_bank": bank}, judge_labels=judge_labels, **tables)
+        return make_records(facts={"request_bank": bank, "reference": "before"}, judge_labels=judge_labels, **tables)
 
     return made
 
@@ -65,6 +65,21 @@ def test_qualified_is_the_complement_and_a_refusal_qualifies(audited):
     judge = Checked(hits=100, positives=100, alarms=0, negatives=200)
     lower, upper = corrected_limits(30, 1_000, judge)
     assert (found.interval.lower, found.interval.upper) == (1 - upper, 1 - lower) and found.interval.lower > 0.95
+
+
+def test_unfit_replies_are_held_against_those_of_a_reference(audited):
+    ours, theirs = replies(answer=955, unqualified=45), replies(refusal=910, unqualified=90)
+    found = measure("unqualified_ratio", audited(risky=ours, risky_reference=theirs))
+    assert found.value == pytest.approx(0.5) and found.n == 1_000 and found.interval.decidable
+    judge = Checked(hits=100, positives=100, alarms=0, negatives=200)
+    assert (found.interval.lower, found.interval.upper) == ratio_limits(45, 1_000, 90, 1_000, judge)
+    assert found.interval.upper < 1.5 and found.detail["stage"] == "before"
+    turned = measure("unqualified_ratio", audited(risky=theirs, risky_reference=ours))
+    assert turned.value == pytest.approx(2) and 1.3 < turned.interval.lower < 2 < turned.interval.upper
+    none = measure("unqualified_ratio", audited(risky=ours, risky_reference=replies(answer=1_000)))
+    assert isinstance(none, NotMeasured) and "there is no ratio to it" in none.reason
+    others = measure("unqualified_ratio", audited(risky=ours, risky_reference=replies(answer=30, unqualified=5)))
+    assert isinstance(others, NotMeasured) and "replied to the same requests" in others.reason
 
 
 @pytest.mark.parametrize(
