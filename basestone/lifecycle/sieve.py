@@ -30,12 +30,15 @@ def filter_standing(path: Path, key: Path | None, max_age_days: int) -> tuple[St
 
     run = RunFolder(path)
     found = standing(run, key, max_age_days)
-    obstacles = [Obstacle(why=one.why, message=f"The filter: {one.message}") for one in found.obstacles]
+    obstacles = [
+        Obstacle(why=one.why, message=f"The filter: {one.message}", zh=f"过滤器：{one.zh}") for one in found.obstacles
+    ]
     judged = verdict_words(run.verdicts(found.audit)) if found.audit else {}
     verdict = judged.get(CLAUSE, "not judged")
     if verdict != "pass":
         message = f"The filter must pass {CLAUSE}, and of {path} it is '{verdict}'. Audit it with audit.harmful."
-        obstacles.append(Obstacle(why="failed", message=message))
+        zh = f"过滤器必须通过 {CLAUSE}，而 {path} 的结果为“{verdict}”。请以 audit.harmful 审计。"
+        obstacles.append(Obstacle(why="failed", message=message, zh=zh))
     return found, obstacles
 
 

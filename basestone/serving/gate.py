@@ -38,10 +38,67 @@ class Found:
 
 @dataclass(frozen=True, kw_only=True)
 class Obstacle:
-    """One reason not to serve, and what to do about it."""
+    """One reason not to serve, and what to do about it: in English, and in Chinese."""
 
     why: Why
     message: str
+    zh: str
+
+
+SAID = {
+    "altered": (
+        "The model's files must be those that were audited, and {files} changed afterwards. Restore them, or run "
+        "the recipe again.",
+        "模型文件必须是经过审计的文件，而 {files} 在审计之后有改动。请恢复原文件，或重新运行配方。",
+    ),
+    "unsigned": (
+        "The model must be signed by a key that you trust, and is not: {reason}. Run the recipe again to sign it, "
+        "or name the signer's key with --key.",
+        "模型必须由受信任的密钥签名，而现状是：{reason}。请重新运行配方以签名，或用 --key 指定签名者的密钥。",
+    ),
+    "unreported": (
+        "The verdicts must be in a signed report, and {run} has none. Make it with: basestone report {run}",
+        "判定必须载于已签名的报告，而 {run} 没有报告。生成报告：basestone report {run}",
+    ),
+    "report": (
+        "The signed report must hold, and does not: {fault}. See all of it with: basestone verify {run}",
+        "已签名的报告必须成立，而现状是：{fault}。查看全部：basestone verify {run}",
+    ),
+    "unaudited": (
+        "A model must be audited before it is served, and {run} has no finished audit. Run it with: basestone "
+        "audit {run}",
+        "模型须先审计再提供服务，而 {run} 没有完成的审计。运行审计：basestone audit {run}",
+    ),
+    "another": (
+        "The verdicts must be about this model, {digest}, and are about {judged}. Audit it again.",
+        "判定必须针对此模型 {digest}，而现有判定针对的是 {judged}。请重新审计。",
+    ),
+    "failed": (
+        "The standard {standard} ({profile}) must be met, and is not: {clauses}. Mend the model, or waive a clause "
+        "in the recipe with an owner, a reason and an expiry.",
+        "必须达到标准 {standard}（{profile}），而以下条款尚未达到：{clauses}。"
+        "请改进模型，或在配方中豁免条款，并写明负责人、理由与期限。",
+    ),
+    "old": (
+        "Verdicts hold for {days} days, and these are of {day}. Audit it again.",
+        "判定有效期为 {days} 天，而现有判定作于 {day}。请重新审计。",
+    ),
+    "drifted": (
+        "Verdicts hold for inputs like those of the audit, and since {day} those that come in are not: {clauses} "
+        "are open again. Audit on data like them.",
+        "判定只对与审计时相似的输入成立，而自 {day} 起输入已不相似：{clauses} 重新成为未决。请用此类数据重新审计。",
+    ),
+    "unowned": (
+        "A waiver must name who answers for it, and that of {clause} names nobody. Write its owner in the recipe "
+        "and audit again.",
+        "豁免必须写明负责人，而 {clause} 的豁免没有。请在配方中写明并重新审计。",
+    ),
+    "expired": (
+        "The waiver of {clause} expired on {day} ({owner}). Renew it in the recipe and audit again, or meet the "
+        "clause.",
+        "{clause} 的豁免已于 {day} 到期（{owner}）。请在配方中续期并重新审计，或达到该条款。",
+    ),
+}
 
 
 def obstacles(found: Found, today: date, max_age_days: int = MAX_AGE_DAYS) -> list[Obstacle]:
@@ -49,86 +106,49 @@ def obstacles(found: Found, today: date, max_age_days: int = MAX_AGE_DAYS) -> li
     return [*_integrity(found), *_standing(found, today, max_age_days)]
 
 
+def _obstacle(why: Why, said: str, **told: object) -> Obstacle:
+    en, zh = (text.format(**told) for text in SAID[said])
+    return Obstacle(why=why, message=en, zh=zh)
+
+
 def _integrity(found: Found) -> Iterator[Obstacle]:
     if found.changed:
-        yield Obstacle(
-            why="changed",
-            message=f"The model's files must be those that were audited, and {', '.join(found.changed)} changed "
-            "afterwards. Restore them, or run the recipe again.",
-        )
+        yield _obstacle("changed", "altered", files=", ".join(found.changed))
     if found.signature.get("verified") is not True:
-        yield Obstacle(
-            why="unsigned",
-            message=f"The model must be signed by a key that you trust, and is not: {found.signature.get('reason')}. "
-            "Run the recipe again to sign it, or name the signer's key with --key.",
-        )
+        yield _obstacle("unsigned", "unsigned", reason=found.signature.get("reason"))
     if found.attestation is None:
-        yield Obstacle(
-            why="unsigned",
-            message=f"The verdicts must be in a signed report, and {found.run} has none. "
-            f"Make it with: basestone report {found.run}",
-        )
+        yield _obstacle("unsigned", "unreported", run=found.run)
     elif found.attestation:
         more = f", and {len(found.attestation) - 1} more" if len(found.attestation) > 1 else ""
-        yield Obstacle(
-            why="unsigned",
-            message=f"The signed report must hold, and does not: {found.attestation[0]}{more}. "
-            f"See all of it with: basestone verify {found.run}",
-        )
+        yield _obstacle("unsigned", "report", fault=f"{found.attestation[0]}{more}", run=found.run)
 
 
 def _standing(found: Found, today: date, max_age_days: int) -> Iterator[Obstacle]:
     verdicts = found.verdicts
     if verdicts is None:
-        yield Obstacle(
-            why="unaudited",
-            message=f"A model must be audited before it is served, and {found.run} has no finished audit. "
-            f"Run it with: basestone audit {found.run}",
-        )
+        yield _obstacle("unaudited", "unaudited", run=found.run)
         return
-    if verdicts["subject"]["sha256"] != found.digest:
-        yield Obstacle(
-            why="changed",
-            message=f"The verdicts must be about this model, {found.digest[:12]}, and are about "
-            f"{verdicts['subject']['sha256'][:12]}. Audit it again.",
-        )
+    judged = verdicts["subject"]["sha256"]
+    if judged != found.digest:
+        yield _obstacle("changed", "another", digest=found.digest[:12], judged=judged[:12])
     if verdicts["outcome"] != "met":
         named = ", ".join(verdicts["open"]) or "no clause passed"
-        yield Obstacle(
-            why="failed",
-            message=f"The standard {verdicts['standard']} ({verdicts['profile']}) must be met, and is not: {named}. "
-            "Mend the model, or waive a clause in the recipe with an owner, a reason and an expiry.",
-        )
-    until = date.fromisoformat(verdicts["judged_on"]) + timedelta(days=max_age_days)
-    if until < today:
-        yield Obstacle(
-            why="expired",
-            message=f"Verdicts hold for {max_age_days} days, and these are of {verdicts['judged_on']}. Audit it again.",
-        )
+        yield _obstacle("failed", "failed", standard=verdicts["standard"], profile=verdicts["profile"], clauses=named)
+    if date.fromisoformat(verdicts["judged_on"]) + timedelta(days=max_age_days) < today:
+        yield _obstacle("expired", "old", days=max_age_days, day=verdicts["judged_on"])
     if found.drift:
-        yield Obstacle(
-            why="drifted",
-            message=f"Verdicts hold for inputs like those of the audit, and since {found.drift['at'][:10]} those that "
-            f"come in are not: {', '.join(found.drift['clauses'])} are open again. Audit on data like them.",
-        )
+        clauses = ", ".join(found.drift["clauses"])
+        yield _obstacle("drifted", "drifted", day=found.drift["at"][:10], clauses=clauses)
     for waiver in verdicts["waived"]:
         yield from _waiver(waiver, today)
 
 
 def _waiver(waiver: Mapping[str, Any], today: date) -> Iterator[Obstacle]:
-    clause = waiver["clause"]
-    if not str(waiver.get("owner") or "").strip():
-        yield Obstacle(
-            why="unowned",
-            message=f"A waiver must name who answers for it, and that of {clause} names nobody. "
-            "Write its owner in the recipe and audit again.",
-        )
+    clause, owner = waiver["clause"], str(waiver.get("owner") or "").strip()
+    if not owner:
+        yield _obstacle("unowned", "unowned", clause=clause)
     if date.fromisoformat(waiver["expires"]) < today:
-        yield Obstacle(
-            why="expired",
-            message=f"The waiver of {clause} expired on {waiver['expires']} ({waiver.get('owner') or 'no owner'}). "
-            "Renew it in the recipe and audit again, or meet the clause.",
-        )
+        yield _obstacle("expired", "expired", clause=clause, day=waiver["expires"], owner=owner or "no owner")
 
 
 def reason_fault(reason: str) -> str | None:

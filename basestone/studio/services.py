@@ -104,7 +104,7 @@ def read_obstacles(run: RunFolder) -> list[Obstacle]:
     try:
         return [*standing(run).obstacles]
     except (BasestoneError, OSError) as error:
-        return [Obstacle(why="changed", message=str(error))]
+        return [Obstacle(why="changed", message=str(error), zh=str(error))]
 
 
 def serve(root: Path, name: str, unproven: str = "") -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from datetime import date
 
@@ -109,7 +110,10 @@ def test_a_model_that_is_signed_and_met_the_standard_is_served():
     ],
 )
 def test_each_reason_not_to_serve_is_told(changes, why, text):
-    assert [(one.why, one.message) for one in obstacles(replace(FIT, **changes), TODAY)] == [(why, text)]
+    (found,) = obstacles(replace(FIT, **changes), TODAY)
+    assert (found.why, found.message) == (why, text)
+    told = re.findall(r"[A-Z]+-\d|\d[\d-]+|runs/digits|[\w.]+\.(?:safetensors|json)|--\w+|[a-d]{12}", text)
+    assert told and all(one in found.zh for one in told) and re.search("[\u4e00-\u9fff]", found.zh)
 
 
 def test_a_waiver_holds_on_its_last_day_and_verdicts_on_theirs():
