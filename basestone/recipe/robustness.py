@@ -16,6 +16,9 @@ def robustness(recipe: Recipe, stage: Audit, path: str) -> Iterator[Fault]:
     if stage.reword is not None and task not in (None, "text_classification"):
         message = f"is for classifiers of text, and this recipe's task is '{task}'. Drop it."
         yield Fault(path=f"{path}.reword", message=message)
+    if stage.attack is not None and task in ("speech_recognition", "audio_modelling", "speech_synthesis"):
+        message = f"is for classifiers, and this recipe's task is '{task}'. Drop it."
+        yield Fault(path=f"{path}.attack", message=message)
     if stage.shift is None:
         return
     if task not in (None, *CLASSIFIERS):

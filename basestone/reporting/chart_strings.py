@@ -222,8 +222,9 @@ CHARTS: dict[str, tuple[str, str]] = {
     "model_unseen": ("trained without it", "训练不含该群体"),
     "chart_attacked": ("What attacks leave standing", "攻击之后的留存"),
     "chart_attacked_linf": (
-        "Of {n} test images, those still right after each attack in turn, within {radius} of every pixel.",
-        "{n} 张测试图像依次经受各攻击之后仍识别正确者，每个像素的改动不超过 {radius}。",
+        "Of {n} test samples, those still right after each attack in turn, within {radius} of every pixel, or of every "
+        "moment of a recording.",
+        "{n} 个测试样本依次经受各攻击之后仍识别正确者，每个像素（录音则为每个采样点）的改动不超过 {radius}。",
     ),
     "chart_attacked_l2": (
         "Of {n} test images, those still right after each attack in turn, within a Euclidean distance of {radius}.",

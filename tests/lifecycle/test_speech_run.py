@@ -30,6 +30,7 @@ stages:
   audit:
     profile: foundation-1
     samples: {latency_runs: 299, corruptions: 30}
+    attack: {epsilon: 0.001, samples: 40, checked: 30}
     declare: {GEN-1: 0.7, LAT-1: 0.5, CST-2: {flops: 1e9, memory: 8e9, energy: 50}}
   report: {}
 """
@@ -76,6 +77,8 @@ def test_spoken_digits_are_learnt_and_judged(spoken):
     assert found["ROB-1", "mean"]["value"] > 0.4
     assert found["LAT-1", "real_time_factor"]["value"] > 0
     assert found["FAI-1", "accuracy_gap"]["n"] >= 25
+    assert found["ROB-4", "checks"]["value"] == 1 and 30 <= found["ROB-3", "retention"]["n"] <= 40
+    assert 0 < found["ROB-3", "retention"]["value"] < 1, found["ROB-3", "retention"]
     for name in ("CST-1", "SEC-1", "SEC-2"):
         assert all(row["verdict"] == "pass" for (clause, _), row in found.items() if clause == name), name
     assert not read_json(spoken.folder.stage("audit") / "facts.json")["failures"]
@@ -115,6 +118,7 @@ def test_groups_travel_to_the_records_and_to_the_report(spoken):
             "stages.pretrain.model={kind: small_cnn}",
             "must fit the data (speech_net, speech_transformers, wavenet, tacotron2); got 'small_cnn'",
         ),
+        ("stages.audit.attack={norm: l2, epsilon: 0.1}", "attack.norm: must be linf for recordings so far"),
         ("stages.pretrain.augment=[{kind: flip}]", "stages.pretrain.augment.0.kind: must fit speech; got 'flip'"),
         ("stages.pretrain.objective={kind: masked_lm}", "must fit speech; got 'masked_lm'"),
         ("stages.pretrain.objective={kind: ctc}", "must be ctc for speech_recognition and for it alone; got 'ctc'"),

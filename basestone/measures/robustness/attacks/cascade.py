@@ -16,6 +16,7 @@ from torch import Tensor
 from basestone.core.ball import Ball
 from basestone.measures.robustness.attacks.apgd import apgd_ce, apgd_t
 from basestone.measures.robustness.attacks.fab import fab_t
+from basestone.measures.robustness.attacks.heard import SPAN, HeardVictim
 from basestone.measures.robustness.attacks.options import EFFORTS, Attack, Effort
 from basestone.measures.robustness.attacks.square import square
 from basestone.measures.robustness.attacks.victim import Victim
@@ -32,11 +33,15 @@ STAGES: dict[str, Callable[[Victim, Tensor, Effort], None]] = {
 def victim_of(
     subject: Subject, raw: Raw, labels: ArrayLike, positions: ArrayLike, attack: Attack, *, seed: int
 ) -> Victim:
-    """The images at ``positions``, to be attacked as the recipe says; ``labels`` cover the whole split."""
+    """The samples at ``positions``, to be attacked as the recipe says; ``labels`` cover the whole split.
+
+    N×C×H×W are images, N×T recordings.
+    """
     index = np.asarray(positions, np.int64)
-    truth = torch.from_numpy(np.asarray(labels, np.int64)[index])
-    ball = Ball(norm=attack.norm, epsilon=attack.epsilon)
-    return Victim(subject, to_unit(raw(index)), truth, index.tolist(), ball=ball, seed=seed)
+    truth, inputs = torch.from_numpy(np.asarray(labels, np.int64)[index]), to_unit(raw(index))
+    heard = inputs.ndim == 2
+    ball = Ball(norm=attack.norm, epsilon=attack.epsilon / SPAN if heard else attack.epsilon)
+    return (HeardVictim if heard else Victim)(subject, inputs, truth, index.tolist(), ball=ball, seed=seed)
 
 
 Enough = Callable[[NDArray[np.float64], NDArray[np.float64]], bool]

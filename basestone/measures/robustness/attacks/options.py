@@ -41,7 +41,9 @@ class Attack(Strict):
     """How the audited model is attacked: the declared strength, on how many images, how hard."""
 
     norm: Norm = Field(default="linf", description="How the size of a change is measured: largest pixel, or Euclidean.")
-    epsilon: Annotated[float, Gt(0), Le(100)] = Field(description="The largest change, on the 0–1 scale of pixels.")
+    epsilon: Annotated[float, Gt(0), Le(100)] = Field(
+        description="The largest change, on the 0–1 scale of pixels; of recordings on that of samples, −1 to 1."
+    )
     samples: PositiveInt | None = Field(default=1_000, description="Test images that are attacked; None: all.")
     budget: Budget = Field(
         default="standard",

@@ -34,9 +34,11 @@ def square(victim: Victim, rows: Tensor, effort: Effort) -> None:
 
 
 def side(query: int, queries: int, height: int, width: int) -> int:
-    """Pixels of the square's side at one query, at least 1."""
+    """Pixels of the square's side at one query, at least 1; of a single row, those of a stretch of it."""
     now = query * 10_000 // queries
     share = FIRST_SHARE / 2 ** sum(now > bound for bound in HALVINGS)
+    if height == 1:
+        return max(1, round(share * width))
     return min(max(1, round((share * height * width) ** 0.5)), height, width)
 
 
@@ -117,8 +119,9 @@ def _tiles(centre: Tensor, draws: list[np.random.Generator]) -> Tensor:
 def _squares(run: _Search, victim: Victim, numbers: Tensor, step: int) -> Tensor:
     """One square of ±ε, a sign a channel."""
     _, _, height, width = run.x.shape
-    top, left = (numbers[:, i] * (room - step + 1) for i, room in enumerate((height, width)))
-    inside = _window(top.long(), step, height)[:, None, :, None] & _window(left.long(), step, width)[:, None, None, :]
+    tall = min(step, height)
+    top, left = numbers[:, 0] * (height - tall + 1), numbers[:, 1] * (width - step + 1)
+    inside = _window(top.long(), tall, height)[:, None, :, None] & _window(left.long(), step, width)[:, None, None, :]
     signs = torch.where(numbers[:, 2:] < 0.5, -1.0, 1.0)[:, :, None, None]
     return torch.where(inside, (run.centre + victim.ball.epsilon * signs).clamp(0, 1), run.x)
 

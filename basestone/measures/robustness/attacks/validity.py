@@ -42,7 +42,7 @@ def check_attack(victim: Victim, attack: Attack) -> dict[str, Any]:
         "varying": int(moved.sum()),
         "flat": _flat(victim, right),
         "ladder": [
-            {"epsilon": factor * attack.epsilon, "standing": _left(victim, right, factor * attack.epsilon, QUICK)}
+            {"epsilon": factor * attack.epsilon, "standing": _left(victim, right, factor * victim.ball.epsilon, QUICK)}
             for factor in LADDER
         ],
         "any_budget": _left(victim, right, _everything(victim, attack), LONG),
@@ -64,17 +64,15 @@ def _everything(victim: Victim, attack: Attack) -> float:
 
 def _left(victim: Victim, right: Tensor, epsilon: float, effort: Effort) -> int:
     """How many of the images at ``right`` stand after a short attack of another radius."""
-    ball = Ball(norm=victim.ball.norm, epsilon=epsilon)
-    labels, index = victim.labels[right], [victim.index[row] for row in right.tolist()]
-    other = Victim(victim.subject, victim.images[right], labels, index, ball=ball, seed=victim.seed)
     if not len(right):
         return 0
+    other = victim.part(right, Ball(norm=victim.ball.norm, epsilon=epsilon))
     other.look(len(right))
     rows = torch.arange(len(right))
     climb(
         other,
         other.still(rows),
-        lambda logits, at: cross_entropy(logits, labels[at]),
+        lambda logits, at: cross_entropy(logits, other.labels[at]),
         steps=effort.apgd_steps,
         purpose="ladder",
         patience=None,

@@ -40,6 +40,15 @@ class Victim:
         self.flat = np.zeros(len(images), bool)
         self.rivals = torch.empty(0, dtype=torch.int64)
 
+    def shown(self, images: Tensor, rows: Tensor) -> Tensor:
+        """What the model is given of images that began as those at ``rows``."""
+        return images
+
+    def part(self, rows: Tensor, ball: Ball) -> Victim:
+        """The images at ``rows`` as they are, to be attacked anew within another ball."""
+        index = [self.index[row] for row in rows.tolist()]
+        return Victim(self.subject, self.images[rows], self.labels[rows], index, ball=ball, seed=self.seed)
+
     def look(self, batch_size: int) -> Tensor:
         """N×K clean logits; images that are wrong already do not stand."""
         parts = torch.arange(len(self.images)).split(batch_size)
@@ -56,7 +65,7 @@ class Victim:
     def answer(self, images: Tensor, rows: Tensor) -> Tensor:
         """Logits: one forward pass."""
         self.forwards[rows.numpy()] += 1
-        return self.subject.logits(images).clone()
+        return self.subject.logits(self.shown(images, rows)).clone()
 
     def slope(self, images: Tensor, rows: Tensor, loss: Loss) -> tuple[Tensor, Tensor, Tensor]:
         """Logits, loss and its gradient for each image: one forward and one backward pass.
@@ -67,7 +76,7 @@ class Victim:
         self.backwards[rows.numpy()] += 1
         inputs = images.detach().clone().requires_grad_()
         with torch.enable_grad():
-            logits = self.subject.traced(inputs)
+            logits = self.subject.traced(self.shown(inputs, rows))
             if not logits.requires_grad:
                 raise ValueError("an attack needs gradients and this runtime gives none; audit the model it came from.")
             values = loss(logits, rows)
