@@ -1,4 +1,4 @@
-"""Attacks: the smallest changes of an image or a recording that change its answer, looked for as hard as a budget allows.
+"""Attacks: the smallest changes of an image, or of a recording, that change its answer, as hard as a budget allows.
 
 Four attacks go in turn over those images that still stand (``cascade``): APGD on the cross-entropy, APGD towards other
 classes, FAB towards other classes, Square. They are written from their papers, see no more of a model than ``Victim``
