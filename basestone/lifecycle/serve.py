@@ -250,16 +250,14 @@ def write_deployment(run: Path, options: Options, folder: Path) -> list[Path]:
     from basestone.serving.deployment import KEYS, PORT
     from basestone.serving.deployment import write_deployment as write
 
-    if options.filter:
-        raise UsageError(
-            "A container for a model with a filter is not written: mount the filter's run, and add --filter."
-        )
     found = standing(RunFolder(run), options.key, options.max_age_days)
-    require_permission(found.obstacles, options.unproven)
+    sifting, more = filter_of(options)
+    require_permission([*found.obstacles, *more], options.unproven)
     words = ["--host", "0.0.0.0", "--port", str(PORT), "--keys", f"{KEYS}/keys.json", "--key", f"{KEYS}/signer.pub.pem"]
     words += ["--allow-unproven", options.unproven] if options.unproven else []
     name = options.name or read_name(RunFolder(run))
-    return write(folder, name=name, version=found.subject.digest[:12], package=version(), arguments=words)
+    told = {"name": name, "version": found.subject.digest[:12], "package": version()}
+    return write(folder, **told, arguments=words, filtered=sifting is not None)
 
 
 def main() -> None:

@@ -19,17 +19,21 @@ from basestone.core.document import dump
 
 PORT = 8080
 USER = 10001
-RUN, KEYS, SIGNER = "/served/run", "/served/keys", "/served/signer"
+RUN, KEYS, SIGNER, FILTER = "/served/run", "/served/keys", "/served/signer", "/served/filter"
 
 
-def write_deployment(folder: Path, *, name: str, version: str, package: str, arguments: list[str]) -> list[Path]:
+def write_deployment(
+    folder: Path, *, name: str, version: str, package: str, arguments: list[str], filtered: bool = False
+) -> list[Path]:
     """Writes ``Dockerfile`` and ``inferenceservice.yaml`` into ``folder``; returns both paths.
 
-    ``arguments`` follow ``basestone serve RUN``; ``package`` is the version of Basestone to install.
+    ``arguments`` follow ``basestone serve RUN``; ``package`` is the version of Basestone to install; ``filtered``: the
+    run of a filter is mounted too, and asked.
     """
+    words = [*arguments, "--filter", FILTER] if filtered else arguments
     docker, manifest = folder / "Dockerfile", folder / "inferenceservice.yaml"
-    write_text(docker, dockerfile(version, package, arguments))
-    write_text(manifest, dump(inference_service(name, version)))
+    write_text(docker, dockerfile(version, package, words))
+    write_text(manifest, dump(inference_service(name, version, filtered=filtered)))
     return [docker, manifest]
 
 
@@ -39,14 +43,17 @@ def dockerfile(version: str, package: str, arguments: list[str]) -> str:
     ``KEYS``: ``keys.json`` of callers and ``signer.pub.pem``, by which the run is trusted. ``SIGNER``: this service's
     own key, made there when there is none.
     """
-    command = json.dumps(["basestone", "serve", RUN, *arguments])
+    command, filtered = json.dumps(["basestone", "serve", RUN, *arguments]), FILTER in arguments
+    mounts = f"-v $RUN_FOLDER:{RUN} -v $KEYS:{KEYS}:ro -v $SIGNER:{SIGNER}"
+    mounts += f" -v $FILTER_FOLDER:{FILTER}:ro" if filtered else ""
+    folders = " ".join([RUN, KEYS, SIGNER, *([FILTER] if filtered else [])])
     return f"""\
 # docker build -t basestone-serve:{version} .
-# docker run -p {PORT}:{PORT} -v $RUN_FOLDER:{RUN} -v $KEYS:{KEYS}:ro -v $SIGNER:{SIGNER} basestone-serve:{version}
+# docker run -p {PORT}:{PORT} {mounts} basestone-serve:{version}
 FROM python:3.11-slim
 RUN pip install --no-cache-dir --extra-index-url https://download.pytorch.org/whl/cpu \\
     "basestone[compress,serve]=={package}"
-RUN useradd --create-home --uid {USER} serve && install --directory --owner serve {RUN} {KEYS} {SIGNER}
+RUN useradd --create-home --uid {USER} serve && install --directory --owner serve {folders}
 USER serve
 ENV BASESTONE_KEYS={SIGNER} OMP_NUM_THREADS=2
 EXPOSE {PORT}
@@ -57,13 +64,16 @@ ENTRYPOINT {command}
 """
 
 
-def inference_service(name: str, version: str) -> Mapping[str, Any]:
+def inference_service(name: str, version: str, *, filtered: bool = False) -> Mapping[str, Any]:
     """``serving.kserve.io/v1beta1``: a custom predictor that speaks v2; live is not ready.
 
-    One replica: the log has one writer. The secrets ``NAME-keys`` and ``NAME-signer`` hold what ``dockerfile`` says.
+    One replica: the log has one writer. The secrets ``NAME-keys`` and ``NAME-signer`` hold what ``dockerfile`` says,
+    the volumes ``NAME-run`` and ``NAME-filter`` the runs.
     """
     label = re.sub(r"[^a-z0-9]+", "-", name.lower())[:40].strip("-") or "model"
-    mounts = {"run": RUN, "keys": KEYS, "signer": SIGNER}
+    mounts, claims = {"run": RUN, "keys": KEYS, "signer": SIGNER}, ["run"]
+    if filtered:
+        mounts, claims = mounts | {"filter": FILTER}, ["run", "filter"]
     return {
         "apiVersion": "serving.kserve.io/v1beta1",
         "kind": "InferenceService",
@@ -75,7 +85,7 @@ def inference_service(name: str, version: str) -> Mapping[str, Any]:
                 "securityContext": {"runAsNonRoot": True, "runAsUser": USER, "fsGroup": USER},
                 "containers": [_container(version, mounts)],
                 "volumes": [
-                    {"name": "run", "persistentVolumeClaim": {"claimName": f"{label}-run"}},
+                    *({"name": one, "persistentVolumeClaim": {"claimName": f"{label}-{one}"}} for one in claims),
                     {"name": "keys", "secret": {"secretName": f"{label}-keys"}},
                     {"name": "signer", "secret": {"secretName": f"{label}-signer"}},
                 ],

@@ -17,7 +17,7 @@ from basestone.data.text.planted import even_topics
 from basestone.lifecycle.environment import cache_folder
 from basestone.lifecycle.review import export, queue_of
 from basestone.lifecycle.run import run
-from basestone.lifecycle.serve import Options, filter_of, serve
+from basestone.lifecycle.serve import Options, filter_of, serve, write_deployment
 from basestone.lifecycle.sieve import filter_standing
 
 httpx = pytest.importorskip("httpx")
@@ -100,6 +100,15 @@ def test_prompts_pass_or_not_as_in_the_audit_and_who_was_kept_back_is_a_case(run
             queue.decide(held[0].ticket.id, reviewer, "food")
         assert queue.faults() == []
     assert export(writer.path, folder / "decided.jsonl", state=folder)["samples"] == {"food": 1}
+
+
+def test_a_container_mounts_the_filter_and_is_held_to_it(runs, tmp_path):
+    sieve, writer = runs
+    asked = Options(filter=sieve.path, unproven="a test of the container")
+    docker, _ = write_deployment(writer.path, asked, tmp_path)
+    assert '"--filter", "/served/filter"' in docker.read_text()
+    with pytest.raises(UsageError, match="failed: The filter must pass SAF-4"):
+        write_deployment(writer.path, Options(filter=sieve.path), tmp_path)
 
 
 def test_what_is_no_filter_is_refused(runs, tmp_path):

@@ -24,14 +24,18 @@ def test_the_container_starts_by_words_that_serve_understands():
     assert "USER serve" in lines and lines.index("USER serve") < lines.index(f"EXPOSE {PORT}")
 
 
-def test_what_is_mounted_is_what_the_container_reads_and_nothing_is_below_run(tmp_path):
-    _, path = write_deployment(tmp_path, name="model", version="0123456789ab", package="1.2.3", arguments=WORDS)
+@pytest.mark.parametrize("filtered", [False, True])
+def test_what_is_mounted_is_what_the_container_reads_and_nothing_is_below_run(tmp_path, filtered):
+    told = {"name": "model", "version": "0123456789ab", "package": "1.2.3"}
+    _, path = write_deployment(tmp_path, **told, arguments=WORDS, filtered=filtered)
     predictor = read(path).plain()["spec"]["predictor"]
     (container,) = predictor["containers"]
     mounts = {one["name"]: one for one in container["volumeMounts"]}
     assert set(mounts) == {one["name"] for one in predictor["volumes"]}
     assert [name for name, one in mounts.items() if not one["readOnly"]] == ["run"]
     text = (tmp_path / "Dockerfile").read_text()
+    assert ('"--filter", "/served/filter"]' in text) == filtered == ("filter" in mounts)
+    assert all(one["mountPath"] in text.split("install --directory")[1].splitlines()[0] for one in mounts.values())
     for one in mounts.values():
         assert f":{one['mountPath']}" in text and not one["mountPath"].startswith(("/run", "/var/run"))
     assert "basestone-serve:0123456789ab" in text and container["image"] == "basestone-serve:0123456789ab"
