@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from basestone.data.dataset import Split
-    from basestone.measures.subject import Subject
+    from basestone.measures.subject import Columns, Subject
     from basestone.standard.profile import StandardInForce
 
 
@@ -163,6 +163,32 @@ class Session:
             reads = read_as(read_json(self.parent_folder / "model.json"))
             self.splits[name] = open_split(prepared, self.corridor.cache, name, view=reads)
         return self.splits[name]
+
+    def predicted(
+        self,
+        name: str,
+        index: NDArray[np.int64],
+        *,
+        subject: Subject | None = None,
+        unit: str | None = None,
+        grouped: bool = False,
+    ) -> Columns:
+        """What a model, None: the audited one, says of the samples of split ``name`` at ``index``.
+
+        As ``clean_test`` has it. ``grouped``: with their groups; ``unit``: what progress counts, None: it is not told.
+        """
+        from basestone.measures.subject import collect_clean
+
+        split = self.split(name)
+        return collect_clean(
+            subject or self.subject,
+            split.raw,
+            split.targets,
+            index,
+            groups=split.groups if grouped else None,
+            batch_size=self.section.batch_size,
+            progress=self.progress(unit) if unit else None,
+        )
 
     def positions(self, count: int, limit: int | None, purpose: str) -> NDArray[np.int64]:
         """0 … count−1, or ``limit`` of them drawn by the recipe's seed, in ascending order."""

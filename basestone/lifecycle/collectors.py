@@ -29,35 +29,11 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from basestone.measures.subject import Subject
-
 
 def _clean(session: Session, name: str, limit: int | None) -> Mapping[str, Any]:
     split = session.split(name)
     positions = session.positions(len(split), limit, f"clean_{name}")
-    return _predicted(session, session.subject, name, positions, f"{name} images", groups=split.groups)
-
-
-def _predicted(
-    session: Session,
-    subject: Subject,
-    name: str,
-    positions: NDArray[np.int64],
-    unit: str,
-    groups: Mapping[str, Any] | None = None,
-) -> Mapping[str, Any]:
-    from basestone.measures.subject import collect_clean
-
-    split = session.split(name)
-    return collect_clean(
-        subject,
-        split.raw,
-        split.targets,
-        positions,
-        groups=groups,
-        batch_size=session.section.batch_size,
-        progress=session.progress(unit),
-    )
+    return session.predicted(name, positions, unit=f"{name} images", grouped=True)
 
 
 def clean_test(session: Session) -> Mapping[str, Any]:
@@ -76,7 +52,7 @@ def parent_test(session: Session) -> Mapping[str, Any]:
         raise ArtifactError("a parent is compared with a model that was compressed, and this one was not")
     parent = session.other_subject(session.origin.stage)
     recorded = Records(session.folder).table("clean_test")["index"].copy()  # a table's columns cannot be written to
-    return _predicted(session, parent, "test", recorded, "parent's test images")
+    return session.predicted("test", recorded, subject=parent, unit="parent's test images")
 
 
 def seeds(session: Session) -> Mapping[str, Any]:
@@ -132,7 +108,8 @@ def _right(session: Session, name: str, own: Mapping[str, NDArray[Any]]) -> NDAr
         predicted = by_group(session, own)
     else:
         positions = own["index"].copy()
-        found = _predicted(session, session.other_subject(name), "test", positions, f"{name}'s samples")
+        subject, unit = session.other_subject(name), f"{name}'s samples"
+        found = session.predicted("test", positions, subject=subject, unit=unit)
         predicted = found["prediction"]
     return (predicted == own["label"]).astype(int)
 

@@ -55,7 +55,6 @@ def by_group(session: Session, test: Mapping[str, NDArray[Any]]) -> NDArray[np.i
     import numpy as np
 
     from basestone.measures.fairness.thresholds import decided, equal_opportunity
-    from basestone.measures.subject import collect_clean
 
     names, favoured = list(session.split("test").spec.class_names), session.section.fairness.positive
     if len(names) != 2 or favoured not in names:
@@ -64,15 +63,7 @@ def by_group(session: Session, test: Mapping[str, NDArray[Any]]) -> NDArray[np.i
             f"{', '.join(names)}, and it is '{favoured}'"
         )
     split, place = session.split("validation"), names.index(favoured)
-    held = collect_clean(
-        session.subject,
-        split.raw,
-        split.targets,
-        np.arange(len(split)),
-        groups=split.groups,
-        batch_size=session.section.batch_size,
-        progress=session.progress("validation samples"),
-    )
+    held = session.predicted("validation", np.arange(len(split)), unit="validation samples", grouped=True)
     limits = equal_opportunity(_margin(held, place), held["label"] == place, _cells(held, split.groups))
     given = decided(_margin(test, place), _cells(test, split.groups), limits)
     return np.where(given, place, 1 - place)

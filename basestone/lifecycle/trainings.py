@@ -102,7 +102,9 @@ def chain(session: Session, who: str) -> list[Training]:
     recipe, trained = session.corridor.recipe, (session.origin or session.parent).stage
     stages = trainings(recipe, trained, session.prepared.stage)
     if not stages:
-        raise RecordsMissing(f"{who} repeats a training, and '{trained}' was not trained on these data. Audit another")
+        raise RecordsMissing(
+            f"{who} repeats a training, and '{trained}' was not trained on these data. Audit another stage"
+        )
     for before, stage in zip((None, *stages), stages, strict=False):
         section = recipe.stages[stage]
         if not isinstance(section, Pretrain | Adapt) or getattr(section, "learns_from", "train") != "train":
@@ -112,7 +114,7 @@ def chain(session: Session, who: str) -> list[Training]:
             )
         if before is not None and model_of(recipe, stage, getattr(section, "parent", None)) != before:
             raise RecordsMissing(
-                f"{who} repeats '{before}' and '{stage}' one after the other, and other data came between them"
+                f"{who} repeats '{before}' and '{stage}' one after the other, and another stage came between them"
             )
     found = [_training(session, stage) for stage in stages]
     if streams := [one.stage for one in found[:-1] if view_of(one.objective).kind == "next"]:
@@ -124,7 +126,10 @@ def chain(session: Session, who: str) -> list[Training]:
 
 def _training(session: Session, stage: str) -> Training:
     section = session.corridor.recipe.stages[stage]
-    return Adapted(session, section, stage) if isinstance(section, Adapt) else Pretrained(session, section, stage)
+    if isinstance(section, Adapt):
+        return Adapted(session, section, stage)
+    assert isinstance(section, Pretrain)  # ``chain`` lets no other pass
+    return Pretrained(session, section, stage)
 
 
 @dataclass(frozen=True)

@@ -82,7 +82,8 @@ class Unseen:
         """The classes by the audited model; of a compressed one, by the trained model that it was made from."""
         if self.session.origin is None:
             return self.tested["prediction"]
-        return self._classes(self.session.other_subject(self.session.origin.stage), self.tested["index"].copy())
+        trained = self.session.other_subject(self.session.origin.stage)
+        return self._classes(trained, self.tested["index"].copy())
 
     def _answered(self, number: int, count: int, group: str, index: NDArray[np.int64]) -> NDArray[np.int64]:
         """The classes of the samples at ``index``; the model is trained unless that was done already."""
@@ -91,11 +92,7 @@ class Unseen:
         )
 
     def _classes(self, subject: Subject, index: NDArray[np.int64]) -> NDArray[np.int64]:
-        from basestone.measures.subject import collect_clean
-
-        split = self.session.split("test")
-        found = collect_clean(subject, split.raw, split.targets, index, batch_size=self.session.section.batch_size)
-        return found["prediction"]
+        return self.session.predicted("test", index, subject=subject)["prediction"]
 
     def _fitted(self, number: int, count: int, group: str, folder: Path) -> Subject:
         train, where = self.again.opened(["train"]), np.flatnonzero(self.trained != group)
