@@ -1,8 +1,8 @@
 """Training against the worst change within a radius. Torch-free when imported: ``check`` reads the table.
 
-The radius is on the 0–1 scale of pixels, as in an audit's attack, so that the objective has to be told the data's mean
-and deviation (``for_data``). The worst change is looked for by projected gradient ascent in evaluation mode and with
-weights that ask for no gradient, so that batch statistics are those of the batch that is learnt from.
+The radius is on the 0–1 scale of pixels, or on that of samples, −1 to 1, as in an audit's attack, so that the objective
+has to be told of its data (``for_data``). The worst change is looked for by projected gradient ascent in evaluation
+mode and with weights that ask for no gradient, so that batch statistics are those of the batch that is learnt from.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, Protocol
 
 from annotated_types import Gt, Le
 
@@ -18,7 +18,8 @@ from basestone.core.ball import Ball, Norm, over_images
 from basestone.core.contracts import Loss, Objective
 from basestone.core.errors import UsageError
 from basestone.core.registry import PositiveFloat, PositiveInt
-from basestone.core.spec import DataSpec, ImageSpec
+from basestone.core.spec import DataSpec, ImageSpec, SpeechSpec
+from basestone.core.waves import SPAN, inside, to_pixels, to_waves
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -28,6 +29,42 @@ if TYPE_CHECKING:
 CLOSE = 1e-3  # deviation of TRADES' start: at the image itself the divergence has no slope
 
 
+class _Scale(Protocol):
+    """Between what a model is given and pixels of 0 to 1."""
+
+    def pixels(self, inputs: Tensor) -> Tensor: ...
+
+    def inputs(self, pixels: Tensor, before: Tensor) -> Tensor:
+        """``before``: what the model was given at first."""
+        ...
+
+
+@dataclass(frozen=True)
+class _Images:
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+    def pixels(self, inputs: Tensor) -> Tensor:
+        mean, std = self._like(inputs)
+        return (inputs * std + mean).clamp(0, 1)
+
+    def inputs(self, pixels: Tensor, before: Tensor) -> Tensor:
+        mean, std = self._like(before)
+        return (pixels - mean) / std
+
+    def _like(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
+        return inputs.new_tensor(self.mean)[:, None, None], inputs.new_tensor(self.std)[:, None, None]
+
+
+@dataclass(frozen=True)
+class _Recordings:
+    def pixels(self, inputs: Tensor) -> Tensor:
+        return to_pixels(inputs)
+
+    def inputs(self, pixels: Tensor, before: Tensor) -> Tensor:
+        return to_waves(pixels, inside(before))
+
+
 @dataclass(frozen=True, kw_only=True)
 class _Adversarial:
     ball: Ball
@@ -35,8 +72,7 @@ class _Adversarial:
     step: float
     method: Literal["pgd", "trades"]
     beta: float
-    mean: tuple[float, ...] | None = None
-    std: tuple[float, ...] | None = None
+    scale: _Scale | None = None
 
     @property
     def passes(self) -> int:
@@ -44,10 +80,17 @@ class _Adversarial:
         return 3 + 2 * self.steps + (4 if self.method == "trades" else 0)
 
     def for_data(self, spec: DataSpec) -> _Adversarial:
-        """The same, told of the images' scale; UsageError for anything but images with a class each."""
-        if not isinstance(spec, ImageSpec) or spec.head != "classes":
-            raise UsageError("The objective 'adversarial' is for images with one class each; choose another.")
-        return replace(self, mean=spec.mean, std=spec.std)
+        """The same, told of the scale; UsageError for anything but images or recordings with a class each."""
+        if isinstance(spec, ImageSpec) and spec.head == "classes":
+            return replace(self, scale=_Images(spec.mean, spec.std))
+        if not isinstance(spec, SpeechSpec) or spec.head != "classes":
+            raise UsageError(
+                "The objective 'adversarial' is for images or recordings with one class each; choose another."
+            )
+        if self.ball.norm != "linf":
+            raise UsageError("The objective 'adversarial' takes norm linf for recordings so far. Change it.")
+        ball = replace(self.ball, epsilon=self.ball.epsilon / SPAN)
+        return replace(self, ball=ball, step=self.step / SPAN, scale=_Recordings())
 
     def __call__(self, model: nn.Module, batch: Batch) -> Loss:
         """PGD: the loss at the worst change alone. TRADES: the loss as it is, and how far answers can be moved."""
@@ -66,20 +109,20 @@ class _Adversarial:
         return Loss(total=total, count=len(batch))
 
     def _worst(self, model: nn.Module, inputs: Tensor, loss: Callable[[Tensor], Tensor]) -> Tensor:
-        """Normalised inputs, moved within the ball to where ``loss`` of the logits is large."""
+        """Inputs, moved within the ball to where ``loss`` of the logits is large."""
         import torch
 
-        if self.mean is None or self.std is None:
+        if (scale := self.scale) is None:
             raise UsageError("The objective 'adversarial' must be told of its data before it trains (for_data).")
-        mean, std = (inputs.new_tensor(values)[:, None, None] for values in (self.mean, self.std))
-        centre = (inputs.detach() * std + mean).clamp(0, 1)
+        before = inputs.detach()
+        centre = scale.pixels(before)
         x = self.ball.project(centre + self._start(centre), centre)
         with _held(model), torch.enable_grad():
             for _ in range(self.steps):
                 x = x.detach().requires_grad_()
-                (slope,) = torch.autograd.grad(loss(model((x - mean) / std).float()), x)
+                (slope,) = torch.autograd.grad(loss(model(scale.inputs(x, before)).float()), x)
                 x = self.ball.project(x.detach() + self.step * self.ball.steepest(slope), centre)
-        return (x.detach() - mean) / std
+        return scale.inputs(x.detach(), before)
 
     def _start(self, centre: Tensor) -> Tensor:
         import torch

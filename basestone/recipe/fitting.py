@@ -35,7 +35,7 @@ BY_GROUP = ("group_dro", "group_penalty")  # objectives that treat groups apart
 OBJECTIVES_OF = {
     "images": ("cross_entropy", "mse", *BY_GROUP, "adversarial"),
     "text": ("cross_entropy", "mse", *BY_GROUP, "masked_lm", "causal_lm"),
-    "speech": ("cross_entropy", "mse", *BY_GROUP, "ctc", "audio_lm", "synthesis"),
+    "speech": ("cross_entropy", "mse", *BY_GROUP, "adversarial", "ctc", "audio_lm", "synthesis"),
     "boxes": ("detection",),
 }
 

@@ -8,7 +8,7 @@ from torch.nn import functional
 from basestone.core.batch import Batch
 from basestone.core.contracts import objective_for
 from basestone.core.errors import UsageError
-from basestone.core.spec import ImageSpec, TextSpec
+from basestone.core.spec import ImageSpec, SpeechSpec, TextSpec
 from basestone.models.model import analytic_flops, training_flops
 from basestone.objectives import OBJECTIVES
 
@@ -47,6 +47,25 @@ def test_of_a_linear_model_the_worst_change_is_known(norm):
     found = objective(epsilon=epsilon, norm=norm, steps=20, step_size=1.0)(model, data)
     assert found.count == 6
     assert found.total.item() == pytest.approx(functional.softplus(-margin).sum().item(), rel=1e-3)
+
+
+def test_of_a_linear_model_of_samples_too_and_nothing_behind_a_recording_is_moved():
+    """The same law on N×T samples; whoever moved the zeros behind them would gain a hundred times as much."""
+    spec = SpeechSpec(sample_rate=8000, max_samples=12, class_names=("a", "b"))
+    waves, epsilon = torch.zeros(5, 12), 0.05
+    waves[:, :8] = 0.3 * torch.randn(5, 8, generator=torch.Generator().manual_seed(0))
+    torch.manual_seed(0)
+    model = nn.Linear(12, 2)
+    with torch.no_grad():
+        model.weight[:, 8:] *= 100
+    data = Batch(inputs=waves, targets=torch.arange(5) % 2, index=torch.arange(5))
+    apart = (model.weight[0] - model.weight[1]).detach()[:8].abs().sum()
+    logits = model(waves).detach()
+    margin = (1 - 2 * data.targets.float()) * (logits[:, 0] - logits[:, 1]) - epsilon * apart
+    told = objective_for(OBJECTIVES["adversarial"](epsilon=epsilon, steps=20, step_size=1.0), spec)
+    assert told(model, data).total.item() == pytest.approx(functional.softplus(-margin).sum().item(), rel=1e-3)
+    with pytest.raises(UsageError, match="takes norm linf for recordings so far"):
+        objective_for(OBJECTIVES["adversarial"](epsilon=epsilon, norm="l2"), spec)
 
 
 def test_looking_leaves_gradients_modes_and_batch_statistics_alone():
@@ -98,7 +117,7 @@ def test_both_counts_of_its_operations_agree_and_passes_say_how_many(method):
 
 def test_it_is_for_images_and_has_to_be_told_of_them():
     text = TextSpec(vocab_size=9, max_length=4, pad=0, start=1, end=2, mask=3, class_names=("a", "b"))
-    with pytest.raises(UsageError, match="is for images with one class each"):
+    with pytest.raises(UsageError, match="is for images or recordings with one class each"):
         objective_for(OBJECTIVES["adversarial"](epsilon=0.1), text)
     with pytest.raises(UsageError, match="must be told of its data before it trains"):
         OBJECTIVES["adversarial"](epsilon=0.1)(two_classes(), batch())

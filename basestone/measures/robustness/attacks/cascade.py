@@ -14,9 +14,10 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from basestone.core.ball import Ball
+from basestone.core.waves import SPAN
 from basestone.measures.robustness.attacks.apgd import apgd_ce, apgd_t
 from basestone.measures.robustness.attacks.fab import fab_t
-from basestone.measures.robustness.attacks.heard import SPAN, HeardVictim
+from basestone.measures.robustness.attacks.heard import HeardVictim
 from basestone.measures.robustness.attacks.options import EFFORTS, Attack, Effort
 from basestone.measures.robustness.attacks.square import square
 from basestone.measures.robustness.attacks.victim import Victim
