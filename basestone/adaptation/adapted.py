@@ -70,8 +70,11 @@ def freeze(model: nn.Module, head: str) -> None:
 def hold_still(model: nn.Module, head: str) -> None:
     """All that is not around or inside the head stays in evaluation mode: frozen features are the same in every step.
 
-    So nothing is dropped at random before the head, and batch norm goes by its running statistics.
+    So nothing is dropped at random before the head, and batch norm goes by its running statistics. A model that makes
+    its own loss in training mode (a detector, which can be asked ``undecided``) needs that mode and keeps it.
     """
+    if hasattr(model, "undecided"):
+        return
     for name, layer in model.named_modules():
         inside, around = name == head or name.startswith(f"{head}."), name == "" or head.startswith(f"{name}.")
         if not (inside or around):
