@@ -58,7 +58,7 @@ def penalised(objective: Objective, penalty: Callable[[], Tensor] | None) -> Obj
 def freeze(model: nn.Module, head: str) -> None:
     """Only the head trains; frozen layers keep their running statistics, whatever mode the model is in."""
     for name, layer in model.named_modules():
-        inside = name == head or name.startswith(f"{head}.")
+        inside = _within(name, head)
         for parameter in layer.parameters(recurse=False):
             parameter.requires_grad_(inside)
         if not inside and isinstance(layer, nn.modules.batchnorm._NormBase):
@@ -76,9 +76,13 @@ def hold_still(model: nn.Module, head: str) -> None:
     if hasattr(model, "undecided"):
         return
     for name, layer in model.named_modules():
-        inside, around = name == head or name.startswith(f"{head}."), name == "" or head.startswith(f"{name}.")
-        if not (inside or around):
+        if name and not _within(name, head) and not _within(head, name):
             keep_evaluating(layer)
+
+
+def _within(name: str, part: str) -> bool:
+    """Whether the layer ``name`` is ``part`` or inside it."""
+    return name == part or name.startswith(f"{part}.")
 
 
 def keep_evaluating(layer: nn.Module) -> None:
@@ -94,9 +98,7 @@ def targeted(
 
     UsageError, with layers that there are, when nothing is found.
     """
-    outside = {
-        name: layer for name, layer in model.named_modules() if not (name == head or name.startswith(f"{head}."))
-    }
+    outside = {name: layer for name, layer in model.named_modules() if not _within(name, head)}
     if targets is None:
         found = [name for name, layer in outside.items() if fits(name, layer)]
     else:

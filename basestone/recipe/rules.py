@@ -205,8 +205,8 @@ def _images_only(stage: Audit, data: Data | None, path: str) -> Iterator[Fault]:
     kind = "images" if data is None else data_kind(data)
     if kind == "speech" and stage.attack is not None and stage.attack.norm != "linf":
         yield Fault(path=f"{path}.attack.norm", message="must be linf for recordings so far. Change it.")
-    for name in ("attack", "ood") if kind != "images" else ():
-        if getattr(stage, name) is not None and (name, kind) != ("attack", "speech"):
+    for name, kinds in (("attack", ("images", "speech")), ("ood", ("images",))):
+        if getattr(stage, name) is not None and kind not in kinds:
             hint = "Write reword instead." if (name, kind) == ("attack", "text") else "Drop it."
             yield Fault(path=f"{path}.{name}", message=f"is for images so far, and these data are {kind}. {hint}")
     if stage.ood is not None and not stage.ood.generated and stage.ood.source is None:
