@@ -113,7 +113,7 @@ def openvino_predictor(model: openvino.Model, precision: Precision, threads: int
 
     def predict(*arrays: NDArray[Any]) -> NDArray[np.float32]:
         request = whole or request_for(tuple(array.shape for array in arrays))
-        found = request.infer(list(arrays), share_inputs=True, share_outputs=True)
+        found = request.infer(arrays, share_inputs=True, share_outputs=True)  # a list is searched for plain numbers
         return np.array(found[0], np.float32)
 
     return predict
