@@ -132,10 +132,11 @@ def ours(model: nn.Module, batch: Callable[[int], torch.Tensor], folder: Path) -
     """Every candidate that ``deploy`` would try."""
     program = trace(model, (batch(4),))
     onnx = to_onnx(program, folder / "fp32.onnx")
-    to_openvino(onnx, folder / "fp32.xml")
+    ir = to_openvino(program, folder / "fp32.xml")
     given = Given(
         model=model,
         onnx=onnx,
+        ir=ir,
         batches=lambda count: [[batch(1).numpy()] for _ in range(count)],
         score=lambda _: 1.0,
         train=lambda _: None,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,13 +11,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from basestone.compression.export import module_outputs
 from basestone.compression.runtime import first_output, quiet_openvino
 
 if TYPE_CHECKING:
     import openvino
 
 Arrays = Sequence[NDArray[Any]]
-SCOPES = "pkg.torch.onnx.name_scopes"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,13 +28,9 @@ class LayerError:
     relative: float
 
 
-def compare_layers(model: nn.Module, onnx: Path, child: openvino.Model, inputs: Arrays) -> list[LayerError]:
-    """The error of every module whose output the child still has as a tensor, in the order of execution.
-
-    ``onnx``: the file that ``child`` was made from, which says which tensor is the output of which module.
-    """
-    names = module_outputs(onnx)
-    found = _openvino_outputs(child, names, inputs)
+def compare_layers(model: nn.Module, child: openvino.Model, inputs: Arrays) -> list[LayerError]:
+    """The error of every module whose output the child still has as a tensor, in the order of execution."""
+    found = _openvino_outputs(child, inputs)
     expected = _torch_outputs(model, list(found), inputs)
     return [
         LayerError(layer=name, relative=_relative(value, found[name]))
@@ -49,30 +44,13 @@ def first_divergence(errors: Sequence[LayerError], limit: float) -> LayerError |
     return next((error for error in errors if not error.relative <= limit), None)
 
 
-def module_outputs(onnx: Path) -> dict[str, str]:
-    """Module → name of the tensor that the last of its operators writes, as the exporter noted it."""
-    import ast
-
-    import onnx as library
-
-    outputs: dict[str, str] = {}
-    for node in library.load(onnx, load_external_data=False).graph.node:
-        scopes = next((entry.value for entry in node.metadata_props if entry.key == SCOPES), "[]")
-        for name in ast.literal_eval(scopes)[:-1]:  # the last one is the operator itself
-            if name:
-                outputs[name] = node.output[0]
-    return outputs
-
-
-def _openvino_outputs(model: openvino.Model, names: dict[str, str], inputs: Arrays) -> dict[str, NDArray[Any]]:
-    """What the tensors of those names hold; names that optimisation or quantization did away with are left out."""
+def _openvino_outputs(model: openvino.Model, inputs: Arrays) -> dict[str, NDArray[Any]]:
+    """What the tensors that modules put out hold."""
     core = quiet_openvino().Core()
     opened = model.clone()
-    present = {name for node in opened.get_ordered_ops() for port in node.outputs() for name in port.names}
-    kept = {module: tensor for module, tensor in names.items() if tensor in present}
-    added = dict.fromkeys(kept.values())
+    kept = module_outputs(opened)
     result_names = {name for port in opened.outputs for name in port.names}
-    opened.add_outputs([tensor for tensor in added if tensor not in result_names])
+    opened.add_outputs([tensor for tensor in kept.values() if tensor not in result_names])
     values = core.compile_model(opened, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})(list(inputs))
     by_name = {name: np.array(values[port]) for port in values for name in port.names}
     return {module: by_name[tensor] for module, tensor in kept.items() if tensor in by_name}

@@ -56,7 +56,8 @@ def load_file(variant: Variant, folder: Path, threads: int) -> Predictor:
         MissingExtra: the back end is not installed.
     """
     if variant.backend == "openvino":
-        return openvino_predictor(read_openvino(folder / str(variant.file)), variant.precision, threads)
+        model = read_openvino(folder / str(variant.file))
+        return openvino_predictor(model, variant.precision, threads, free=of_any_length(model))
     return onnx_predictor(folder / str(variant.file), threads)
 
 
@@ -117,6 +118,11 @@ def openvino_predictor(model: openvino.Model, precision: Precision, threads: int
         return np.array(found[0], np.float32)
 
     return predict
+
+
+def of_any_length(model: openvino.Model) -> bool:
+    """Whether a batch may be as long as its longest sample, as with documents: its shapes are many then."""
+    return any(size.is_dynamic for port in model.inputs for size in list(port.partial_shape)[1:])
 
 
 def read_openvino(path: Path) -> openvino.Model:

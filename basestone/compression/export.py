@@ -1,7 +1,7 @@
 """From a PyTorch module to files that run without its code: ONNX, OpenVINO IR, torch.export and LiteRT.
 
 ``example`` is one batch of inputs, two samples or more, as PyTorch takes a batch of one for a constant. The first axis
-of every input stays free.
+of every input stays free, of documents the second one too.
 """
 
 from __future__ import annotations
@@ -19,23 +19,24 @@ import torch
 from torch import nn
 from torch.export import Dim, ExportedProgram
 
-from basestone.compression.runtime import Example, quiet_openvino, read_openvino
+from basestone.compression.runtime import Example, quiet_openvino
 from basestone.core.errors import MissingExtra, UsageError
 
 if TYPE_CHECKING:
     import openvino
 
+MODULE = "module:"  # before the name of a module, in a name of the tensor that it puts out
 OPERATOR = re.compile(r"OpOverload\(op='\w+\.(\w+)'")
 
 
-def trace(model: nn.Module, example: Example) -> ExportedProgram:
-    """The module as one graph of ATen operators, free in the batch.
+def trace(model: nn.Module, example: Example, longest: int | None = None) -> ExportedProgram:
+    """The module as one graph of ATen operators, free in the batch; in its second axis too, up to ``longest``.
 
     Raises:
         UsageError: Python control flow that depends on numbers, or another reason why no single graph exists.
     """
-    batch = Dim("batch", min=1)
-    shapes = tuple({0: batch} for _ in example)
+    free = {0: Dim("batch", min=1)} | ({1: Dim("length", min=2, max=longest)} if longest else {})
+    shapes = tuple(free for _ in example)
     try:
         with quiet():
             return torch.export.export(model.eval(), example, dynamic_shapes=shapes)
@@ -63,10 +64,53 @@ def to_onnx(program: ExportedProgram, path: Path) -> Path:
     return path
 
 
-def to_openvino(onnx: Path, path: Path) -> Path:
-    """Writes the IR ``path`` (``.xml``, and ``.bin`` beside it) of an ONNX file, weights in float32."""
-    quiet_openvino().save_model(read_openvino(onnx), path, compress_to_fp16=False)
+def to_openvino(program: ExportedProgram, path: Path) -> Path:
+    """Writes the IR ``path`` (``.xml``, and ``.bin`` beside it), weights in float32.
+
+    Made from the traced graph itself, as ONNX takes attention apart and OpenVINO would then run the pieces. Tensors
+    that are a module's output carry its name (``module_outputs``).
+
+    Raises:
+        UsageError: an operator has no form in OpenVINO; it is named with the layer that it is in.
+    """
+    openvino = quiet_openvino()
+    from openvino.frontend.pytorch.fx_decoder import TorchFXPythonDecoder
+
+    try:
+        with quiet():
+            decoder = TorchFXPythonDecoder.from_exported_program(program)
+            made = openvino.convert_model(decoder)
+    except Exception as error:
+        raise UsageError(_unsupported(program, error, "OpenVINO")) from error
+    free = {node.name: _free(node.meta["val"].shape) for node in program.graph.nodes if node.name in _inputs(program)}
+    made.reshape({port: free[name] for port in made.inputs for name in port.names if name in free})
+    _name_outputs(made, decoder.pt_module.graph)
+    openvino.save_model(made, path, compress_to_fp16=False)
     return path
+
+
+def module_outputs(model: openvino.Model) -> dict[str, str]:
+    """Module → a name of the tensor that it puts out, of those that optimisation or quantization left."""
+    names = [name for node in model.get_ordered_ops() for port in node.outputs() for name in port.names]
+    return {name.removeprefix(MODULE): name for name in names if name.startswith(MODULE)}
+
+
+def _name_outputs(model: openvino.Model, graph: torch.fx.Graph) -> None:
+    """Gives the last tensor that each module computes a name of that module's."""
+    last = {module: node.name for node in graph.nodes for module in _modules_of(node)}
+    ports = {name: port for node in model.get_ordered_ops() for port in node.outputs() for name in port.names}
+    for module, node in last.items():
+        if (port := ports.get(f"{node}:0")) is not None:
+            port.add_names({MODULE + module})
+
+
+def _inputs(program: ExportedProgram) -> tuple[str, ...]:
+    return program.graph_signature.user_inputs
+
+
+def _free(shape: torch.Size) -> list[int]:
+    """As OpenVINO writes it: −1 for what may be of any size."""
+    return [size if isinstance(size, int) else -1 for size in shape]
 
 
 def traced_openvino(model: nn.Module, example: Example) -> openvino.Model:
@@ -111,9 +155,14 @@ def unsupported_operators(program: ExportedProgram, message: str) -> dict[str, s
 
 def module_of(node: torch.fx.Node) -> str:
     """The dotted name of the innermost module that a node of an exported graph comes from."""
-    stack = list(node.meta.get("nn_module_stack", {}).values())
-    name = str(stack[-1][0]) if stack else ""
-    return name.removeprefix("L['self'].").removeprefix("L['self']") or "the model itself"
+    return next(reversed(_modules_of(node)), "the model itself")
+
+
+def _modules_of(node: torch.fx.Node) -> list[str]:
+    """The dotted names of all modules that a node comes from, the outermost first; none for the model's own."""
+    stack = [str(entry[0]) for entry in node.meta.get("nn_module_stack", {}).values()]
+    names = [name.removeprefix("L['self'].").removeprefix("L['self']") for name in stack]
+    return [name for name in names if name and not name.startswith("_empty_nn_module_stack")]
 
 
 def _unsupported(program: ExportedProgram, error: Exception, target: str) -> str:

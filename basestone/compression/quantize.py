@@ -21,6 +21,7 @@ from torch import nn
 from basestone.compression.export import quiet, traced_openvino
 from basestone.compression.runtime import (
     Predictor,
+    of_any_length,
     openvino_predictor,
     quiet_nncf,
     quiet_openvino,
@@ -37,12 +38,14 @@ Batch = Sequence[NDArray[Any]]  # the model's inputs, one sample
 class Given:
     """What there is to quantize with.
 
-    ``onnx``: the float32 export of ``model``; ``batches``: the wanted number of training samples, one a batch;
-    ``score``: accuracy of a predictor, 0–1; ``train``: trains a module as the recipe says; ``seed`` for what is drawn.
+    ``onnx`` and ``ir``: the float32 exports of ``model`` for ONNX Runtime and for OpenVINO; ``batches``: the wanted
+    number of training samples, one a batch; ``score``: accuracy of a predictor, 0–1; ``train``: trains a module as the
+    recipe says; ``seed`` for what is drawn.
     """
 
     model: nn.Module
     onnx: Path
+    ir: Path
     batches: Callable[[int], list[list[NDArray[Any]]]]
     score: Callable[[Predictor], float]
     train: Callable[[nn.Module], object]
@@ -74,7 +77,7 @@ class PostTraining:
             batches = [[LOUD * generator.standard_normal(x.shape, np.float32) for x in batch] for batch in batches]
         if backend == "onnxruntime":
             return to_qdq(given.onnx, path, batches)
-        source, options = read_openvino(given.onnx), self._options(given.model)
+        source, options = read_openvino(given.ir), self._options(given.model)
         with quiet():
             nncf = quiet_nncf()
             data = nncf.Dataset(batches, list)
@@ -90,7 +93,8 @@ class PostTraining:
 
         def validate(candidate: Any, _: Any) -> float:
             model = candidate if hasattr(candidate, "clone") else candidate.model
-            return given.score(openvino_predictor(model, "int8", usable_threads()))
+            free = of_any_length(model)
+            return given.score(openvino_predictor(model, "int8", usable_threads(), free=free))
 
         return nncf.quantize_with_accuracy_control(
             source,
@@ -149,7 +153,7 @@ class WeightsOnly:
             options = (
                 {"mode": modes.INT8_ASYM} if self.bits == 8 else {"mode": modes.INT4_SYM, "group_size": self.group_size}
             )
-            made = nncf.compress_weights(read_openvino(given.onnx), **options)
+            made = nncf.compress_weights(read_openvino(given.ir), **options)
         return _saved(made, path)
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from basestone.core.artifact import Manifest, read_json, write_json
 from basestone.core.contracts import objective_for
-from basestone.core.spec import ImageSpec
+from basestone.core.spec import DataSpec, TextSpec, read_spec
 from basestone.lifecycle.keys import signing_key
 from basestone.lifecycle.origins import model_of, prepared_for
 from basestone.lifecycle.stage import Corridor, perform
@@ -64,9 +64,14 @@ class Bench:
         return self.folder / "checkpoints"
 
     @cached_property
-    def spec(self) -> ImageSpec:
+    def spec(self) -> DataSpec:
         """What the model must know of its data."""
-        return ImageSpec.from_json(read_json(self.corridor.folder.stage(self.parent.stage) / "model.json")["spec"])
+        return read_spec(read_json(self.corridor.folder.stage(self.parent.stage) / "model.json")["spec"])
+
+    @property
+    def longest(self) -> int | None:
+        """Tokens of the longest document, where samples differ in length."""
+        return self.spec.max_length if isinstance(self.spec, TextSpec) else None
 
     @property
     def description(self) -> dict[str, Any]:

@@ -63,12 +63,12 @@ def _exported(bench: Bench, model: nn.Module) -> Files:
 
     files = Files(bench.folder / "deployed", (bench.split("train").batch(bench.draw("train", 4, "example")).inputs,))
     files.folder.mkdir(exist_ok=True)
-    program = export.trace(model, files.example)
+    program = export.trace(model, files.example, bench.longest)
     files.traced = count_traced(program)
     wanted = {"onnx", *bench.section.export, *(["openvino"] if _tries(bench, "openvino") else [])}
     files.made["onnx"] = export.to_onnx(program, files.folder / "fp32.onnx")
     if "openvino" in wanted:
-        files.made["openvino"] = export.to_openvino(files.made["onnx"], files.folder / "fp32.xml")
+        files.made["openvino"] = export.to_openvino(program, files.folder / "fp32.xml")
     if "pt2" in wanted:
         files.made["pt2"] = export.to_pt2(program, files.folder / "model.pt2")
     if "litert" in wanted:
@@ -92,6 +92,7 @@ def _quantize(bench: Bench, model: nn.Module, files: Files) -> None:
     given = Given(
         model=model,
         onnx=files.made["onnx"],
+        ir=files.made.get("openvino", files.made["onnx"]),
         batches=lambda count: _batches(bench, count),
         score=lambda predictor: _accuracy(bench, predictor),
         train=lambda module: train_on(bench, module),
@@ -200,7 +201,7 @@ def _parting(model: nn.Module, files: Files, kind: str, limit: float) -> str:
     if kind not in files.made:
         return ""
     inputs = [x.numpy() for x in files.example]
-    errors = compare_layers(model, files.made["onnx"], read_openvino(files.made[kind]), inputs)
+    errors = compare_layers(model, read_openvino(files.made[kind]), inputs)
     found = first_divergence(errors, limit)
     return f"The first layer that differs is '{found.layer}', by {found.relative:.1%}." if found else ""
 

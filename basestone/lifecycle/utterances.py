@@ -86,7 +86,7 @@ def replayed_utterances(session: Session) -> Mapping[str, Any]:
 
 def said_seconds(session: Session) -> float:
     """How long what the model says to the first test text is."""
-    from basestone.models.own.log_mel import held_samples
+    from basestone.core.waves import held_samples
 
     waves = session.subject.logits(session.one_sample())
     return int(held_samples(waves)[0]) / session.split("test").spec.sample_rate

@@ -19,7 +19,7 @@ from basestone.core.contracts import Loss, Objective
 from basestone.core.errors import UsageError
 from basestone.core.registry import PositiveFloat, PositiveInt
 from basestone.core.spec import DataSpec, ImageSpec, SpeechSpec
-from basestone.core.waves import SPAN, inside, to_pixels, to_waves
+from basestone.core.waves import SPAN, recorded, to_pixels, to_waves
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -62,7 +62,7 @@ class _Recordings:
         return to_pixels(inputs)
 
     def inputs(self, pixels: Tensor, before: Tensor) -> Tensor:
-        return to_waves(pixels, inside(before))
+        return to_waves(pixels, recorded(before))
 
 
 @dataclass(frozen=True, kw_only=True)

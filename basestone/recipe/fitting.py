@@ -9,7 +9,7 @@ from basestone.data.detection.transforms import MOVES_BOXES
 from basestone.data.speech.options import SpeechData
 from basestone.data.speech.transforms import SPEECH_TRANSFORMS
 from basestone.models.detection_catalogue import DETECTORS
-from basestone.recipe.schema import Adapt, Audit, Compress, Data, Pretrain, Recipe, data_kind
+from basestone.recipe.schema import LEAVES_MODEL, Adapt, Audit, Compress, Data, Pretrain, Recipe, data_kind
 
 WORDS = {
     "images": "images",
@@ -47,8 +47,7 @@ def fitting(recipe: Recipe, stage: Pretrain, data: Data, path: str) -> Iterator[
         yield Fault(
             path="task", message=f"must fit the data, which are {WORDS[kind]}; got '{task}'. Change one of them."
         )
-    owner = next((other for other, models in MODELS_OF.items() if stage.model.kind in models), "images")
-    if owner != kind:
+    if _owner(stage.model.kind) != kind:
         fitting = ", ".join(MODELS_OF.get(kind, ("small_cnn", "timm", "…")))
         yield Fault(
             path=f"{path}.model.kind", message=f"must fit the data ({fitting}); got '{stage.model.kind}'. Change it."
@@ -82,7 +81,42 @@ def adapting(recipe: Recipe, stage: Adapt, data: Data, path: str) -> Iterator[Fa
     yield from _changes(stage, kind, path)
 
 
-def _changes(stage: Pretrain | Adapt, kind: str, path: str) -> Iterator[Fault]:
+def compressing(recipe: Recipe, name: str, stage: Compress, data: Data) -> Iterator[Fault]:
+    """Classifiers of images and of text can be compressed; of a text's Transformer no channels, only whole layers."""
+    kind, task, path = data_kind(data), getattr(recipe, "task", None), f"stages.{name}"
+    if kind not in ("images", "text") or task not in (None, "image_classification", "text_classification"):
+        yield Fault(path=path, message=f"is for classifiers of images or text so far; got '{task}'. Drop the stage.")
+        return
+    if stage.model is not None and _owner(stage.model.kind) != kind:
+        message = f"must fit the data, which are {WORDS[kind]}; got '{stage.model.kind}'. Change it."
+        yield Fault(path=f"{path}.model.kind", message=message)
+    if kind == "text" and stage.prune is not None and stage.prune.kind == "channels":
+        yield Fault(path=f"{path}.prune.kind", message="takes channels out of networks for images alone. Write layers.")
+    if (stage.deploy or stage.export) and architecture(recipe, name) == "recurrent":
+        message = "needs a graph of any length, and a recurrent network has none. Compress a Transformer, or drop it."
+        yield Fault(path=f"{path}.{'deploy' if stage.deploy else 'export'}", message=message)
+    if kind == "text" and "litert" in stage.export:
+        yield Fault(path=f"{path}.export", message="cannot hold litert for text: its shapes are fixed. Drop it.")
+    yield from _changes(stage, kind, path)
+
+
+def architecture(recipe: Recipe, name: str) -> str | None:
+    """The kind of network that a stage leaves, or works on; None where a fault hides it."""
+    stage = recipe.stages.get(name)
+    if (model := getattr(stage, "model", None)) is not None:
+        return model.kind
+    earlier = [] if stage is None else list(recipe.stages)[: list(recipe.stages).index(name)]
+    left = [key for key in earlier if recipe.stages[key].kind in LEAVES_MODEL]
+    parent = getattr(stage, "parent", None) or (left[-1] if left else None)
+    return architecture(recipe, parent) if parent in earlier else None
+
+
+def _owner(model: str) -> str:
+    """The kind of data that a model is for."""
+    return next((kind for kind, models in MODELS_OF.items() if model in models), "images")
+
+
+def _changes(stage: Pretrain | Adapt | Compress, kind: str, path: str) -> Iterator[Fault]:
     """Random changes are of images, of photographs with their boxes, or of recordings."""
     if kind == "text" and stage.augment:
         yield Fault(path=f"{path}.augment", message="must be empty for text, which has no such changes. Drop it.")

@@ -19,6 +19,7 @@ from basestone.data.options import DataOptions
 from basestone.data.text.options import TextData
 from basestone.recipe.fitting import (
     adapting,
+    compressing,
     fitting,
     group_names,
     grouped_training,
@@ -116,8 +117,8 @@ def broken_rules(recipe: Recipe, raw: dict[str, Any]) -> Iterator[Fault]:
             yield from _reference(raw, name, "parent", stage.parent, *LEAVES_MODEL)
             yield from _reference(raw, name, "teacher", stage.teacher, *LEAVES_MODEL)
             yield from _compression(stage, path)
-            if data is not None and (kind := data_kind(data)) != "images":
-                yield Fault(path=path, message=f"is for images so far, and these data are {kind}. Drop the stage.")
+            if data is not None:
+                yield from compressing(recipe, name, stage, data)
         if isinstance(stage, Voice):
             yield from _reference(raw, name, "parent", stage.parent, *LEAVES_MODEL)
             yield from _reference(raw, name, "vocoder", stage.vocoder, "pretrain")
@@ -125,7 +126,7 @@ def broken_rules(recipe: Recipe, raw: dict[str, Any]) -> Iterator[Fault]:
         if isinstance(stage, Extract):
             yield from _reference(raw, name, "parent", stage.parent, *LEAVES_MODEL)
             yield from _extraction(stage, data, path)
-        if isinstance(stage, Compress | Extract) and isinstance(data, BoxData):
+        if isinstance(stage, Extract) and isinstance(data, BoxData):
             yield Fault(path=path, message="is not for detectors so far, and these data have boxes. Drop the stage.")
         if isinstance(stage, Report):
             yield from _reference(raw, name, "audit", stage.audit, "audit")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from numpy.typing import NDArray
@@ -32,9 +32,9 @@ class Keeper:
         metrics: Metrics,
         *,
         on_worker: Callable[[int | None], object],
-        on_stop: Callable[[], object],
+        on_stop: Callable[[], Awaitable[object]],
     ) -> None:
-        """``on_worker`` hears of each new process's number, ``on_stop`` when all inference was halted."""
+        """``on_worker`` hears of each new process's number; ``on_stop`` ends what else infers, or waits for it."""
         self.switch, self._nursery, self._journal, self._metrics = switch, nursery, journal, metrics
         self._on_worker, self._on_stop = on_worker, on_stop
         self.worker: Worker | None = None
@@ -109,7 +109,7 @@ class Keeper:
                 return
             for worker in filter(None, (self.worker, self._starting)):
                 await worker.halt()
-            self._on_stop()
+            await self._on_stop()
             await self._journal(lambda queue: queue.log.append("stopped", {"by": found.by, "reason": found.reason}))
 
     async def _keep_worker(self) -> None:

@@ -60,7 +60,7 @@ class Service:
             journal,
             self.metrics,
             on_worker=on_worker,
-            on_stop=lambda: self.batcher.fail(WorkerLost("the service was stopped")),
+            on_stop=self._cease,
         )
         self.overrides: dict[str, str] = {}  # digest → label, by people
         self._following: asyncio.Task[None] | None = None
@@ -131,6 +131,12 @@ class Service:
             return await self.keeper.ask(question, array)
         except WorkerLost as error:
             raise self._lost(error) from error
+
+    async def _cease(self) -> None:
+        """What a stop ends besides the model's process: everyone's waiting for it, and the filter."""
+        self.batcher.fail(WorkerLost("the service was stopped"))
+        if self.author is not None:
+            await self.author.halt()
 
     def _lost(self, error: WorkerLost) -> Refusal:
         """What a caller is told: a stop by its reason, a loss by its own."""

@@ -74,8 +74,9 @@ class Sieve:
     """A filter and the process that runs it."""
 
     def __init__(self, filter_: Filter, nursery: Nursery) -> None:
-        """Nothing is started yet."""
+        """Nothing is started yet. ``stopped``: whether a process may not be started now; of the service it is in."""
         self.filter, self._nursery = filter_, nursery
+        self.stopped: Callable[[], bool] = lambda: False
         self._worker: Worker | None = None
         self._starting = asyncio.Lock()
 
@@ -86,10 +87,14 @@ class Sieve:
         except WorkerLost:
             return
 
-    async def close(self) -> None:
-        """Ends, and the process with it."""
+    async def halt(self) -> None:
+        """Kills the process, also one that is just loading; the next text starts another."""
         if self._worker:
             await self._worker.halt()
+
+    async def close(self) -> None:
+        """Ends, and the process with it."""
+        await self.halt()
         self._nursery.close()
 
     async def judge(self, text: str, overrides: Mapping[str, str], known: dict[str, float] | None = None) -> Sifted:
@@ -133,11 +138,15 @@ class Sieve:
     async def _living(self) -> Worker:
         """The process, started anew where it was lost."""
         async with self._starting:
+            if self.stopped():
+                raise WorkerLost("the service was stopped")
             if self._worker is None or self._worker.pid is None:
-                self._worker = None
-                fresh = Worker(self._nursery)
-                await fresh.start()
-                self._worker = fresh
+                self._worker = Worker(self._nursery)
+                try:
+                    await self._worker.start()
+                except WorkerLost:
+                    self._worker = None
+                    raise
             return self._worker
 
 

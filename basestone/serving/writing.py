@@ -50,6 +50,8 @@ class Author:
     def __init__(self, service: Service, tongue: Tongue, most: int, sieve: Sieve | None = None) -> None:
         """``tongue``: between text and tokens; ``sieve`` keeps back what is asked and what is written."""
         self._service, self._tongue, self._most, self._sieve = service, tongue, most, sieve
+        if sieve is not None:
+            sieve.stopped = lambda: service.keeper.stopped is not None
         self._numbers, self._open = itertools.count(1), set[int]()
         self._errands = set[asyncio.Task[None]]()
 
@@ -138,7 +140,11 @@ class Author:
         self, sieve: Sieve, wanted: Wanted, text: str, what: str, known: dict[str, float] | None = None
     ) -> str:
         """The ticket of a text that is kept back, which is in the log when it returns; empty for one that may pass."""
-        found = await sieve.judge(text, self._service.overrides, known)
+        try:
+            found = await sieve.judge(text, self._service.overrides, known)
+        except Refusal:
+            self._service.keeper.require_answering()  # a stop ends the filter too, and is what a caller hears of
+            raise
         if not found.held:
             self._service.keeper.require_answering()  # or what was written before a stop would be given after it
             return ""
@@ -171,6 +177,11 @@ class Author:
         task = asyncio.ensure_future(errand)
         self._errands.add(task)
         task.add_done_callback(self._errands.discard)
+
+    async def halt(self) -> None:
+        """Kills the filter's process, where there is one; the next text that must be judged starts another."""
+        if self._sieve is not None:
+            await self._sieve.halt()
 
     async def close(self) -> None:
         """Waits for what is still to be written down."""

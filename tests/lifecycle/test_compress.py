@@ -191,13 +191,13 @@ def test_nothing_good_enough_ships_nothing_and_says_why(small):
 def test_an_openvino_model_is_served_without_torch(small, tmp_path):
     from serving_inside import infer, served_inside
 
-    from basestone.compression.export import to_openvino
+    from basestone.compression.export import to_openvino, trace
     from basestone.lifecycle.review import queue_of
 
     stage = small.stage("compress")
-    to_openvino(stage / "deployed" / "fp32.onnx", stage / "deployed" / "served.xml")
-    write_json(stage / "runtime.json", {"backend": "openvino", "precision": "fp32", "file": "deployed/served.xml"})
     model, spec = restore(small, "compress")
+    to_openvino(trace(model, (torch.zeros(2, *spec.input_shape),)), stage / "deployed" / "served.xml")
+    write_json(stage / "runtime.json", {"backend": "openvino", "precision": "fp32", "file": "deployed/served.xml"})
     pixels = np.random.default_rng(0).integers(0, 256, (5, *spec.input_shape)).astype(np.uint8)
     with served_inside(small, tmp_path / "state", alpha=0.1, epsilon=0.1) as client:
         assert client.get("/v2/models/model").json()["platform"] == "basestone_openvino-fp32"

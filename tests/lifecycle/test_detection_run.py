@@ -102,9 +102,11 @@ def test_a_plan_forecasts_a_detector(scenes, tmp_path):
 
 
 def test_stages_that_are_not_for_detectors_are_refused(tmp_path):
-    (tmp_path / "recipe.yaml").write_text(RECIPE.replace("  audit:\n", "  extract: {}\n  audit:\n"))
+    stages = "  extract: {}\n  compress: {deploy: {}}\n  audit:\n"
+    (tmp_path / "recipe.yaml").write_text(RECIPE.replace("  audit:\n", stages))
     faults = {fault.path: fault.message for fault in check(tmp_path / "recipe.yaml")}
     assert "is not for detectors so far" in faults["stages.extract"]
+    assert "is for classifiers of images or text so far; got 'detection'" in faults["stages.compress"]
 
 
 def test_a_mosaic_of_images_with_one_label_each_is_refused(tmp_path):

@@ -29,6 +29,18 @@ SLICES = {
         "stages.adapt.rates=[]",
         "data.limit={train: 600, validation: 100, test: 200}",
     ),
+    "agnews-small": (
+        "stages.pretrain.model.layers=2",
+        "stages.pretrain.model.width=64",
+        "stages.pretrain.fit.epochs=1",
+        "stages.adapt.fit.epochs=1",
+        "stages.compress.prune={kind: layers, to_latency: 0.8, samples: 16}",
+        "stages.compress.measured.backend=flops",
+        "stages.compress.fit.epochs=1",
+        "stages.compress.quantize.samples=40",
+        "stages.compress.deploy={backends: [eager, openvino], retain: 0.5, samples: 200, rounds: 1}",
+        "data.limit={train: 600, validation: 100, test: 200}",
+    ),
 }
 
 

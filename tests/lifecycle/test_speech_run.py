@@ -126,7 +126,7 @@ def test_groups_travel_to_the_records_and_to_the_report(spoken):
         ("data.only={accent: []}", "data.only.accent"),
         ("data.sample_rate=100", "must be a whole number at least 4000 and at most 48000; got 100"),
         ("data.source.rates=[3.0]", "data.source.rates.0"),
-        ("stages.compress={deploy: {}}", "stages.compress: is for images so far, and these data are speech"),
+        ("stages.compress={deploy: {}}", "stages.compress: is for classifiers of images or text so far; got"),
         ("data.source={kind: audiofolder, root: nowhere}", "data.source.root: must be a folder"),
     ],
 )

@@ -302,7 +302,7 @@ def test_a_method_that_did_not_run_fails_the_stage(chinese, tmp_path, monkeypatc
         ("stages.pretrain.augment=[{kind: cutout}]", "must be empty for text"),
         ("data.tokenizer={kind: bpe}", "unknown kind 'bpe'"),
         ("stages.pretrain.objective={kind: masked_lm}", "needs a model that answers, and 'masked_lm' trains one that"),
-        ("stages.compress={fit: null, deploy: {}}", "stages.compress: is for images so far, and these data are text"),
+        ("stages.compress={fit: null, deploy: {}}", "is for classifiers of images or text so far; got 'lang"),
         ("data.max_length=2", "must be a whole number at least 4; got 2"),
         ("data.image_size=32", "unknown key 'image_size'"),
     ],
@@ -318,7 +318,7 @@ def test_shipped_text_recipes_are_without_fault(monkeypatch, tmp_path):
     for name in ("ag_news/train.parquet", "ag_news/test.parquet", "tinyshakespeare/input.txt"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
-    for recipe in ("lstm-agnews", "gpt-shakespeare", "bert-mlm-agnews"):
+    for recipe in ("lstm-agnews", "gpt-shakespeare", "bert-mlm-agnews", "agnews-small"):
         assert load_checked(recipe, ()).recipe.name == recipe
 
 

@@ -10,10 +10,11 @@ from torch import nn
 
 from basestone.core.errors import UsageError
 from basestone.core.spec import SpeechSpec
+from basestone.core.waves import held_samples
 from basestone.models.catalogue import MODELS
 from basestone.models.initialise import default
 from basestone.models.model import describe
-from basestone.models.own.log_mel import held_samples, levelled
+from basestone.models.own.log_mel import levelled
 from basestone.models.own.tacotron import LEVEL
 from basestone.models.synthesise import synthesise
 from basestone.models.vocoder import SEED, NeuralVocoder, give_voice

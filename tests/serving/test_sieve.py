@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import math
 
@@ -10,6 +11,7 @@ from test_writing import logged, run, wanted, writing
 from tiny_server import sieve
 
 from basestone.serving import writing as module
+from basestone.serving.nursery import is_running
 from basestone.serving.protocol import Refusal
 
 
@@ -153,5 +155,26 @@ def test_what_was_written_before_a_stop_is_not_given_after_it(tmp_path):
                 await given(made, "a", max_tokens=3)
             await made.author.close()
             assert [row["text"] for row in await logged(made, "written")] == [""]
+
+    run(test)
+
+
+def test_a_stop_ends_the_process_of_the_filter_and_nothing_starts_it_before_the_release(tmp_path):
+    async def test():
+        async with filtered(tmp_path) as made:
+            assert len(await given(made, "a", max_tokens=1)) == 1
+            sieve_ = made.author._sieve
+            process = sieve_._worker.pid
+            await made.keeper.stop("ann", "a drill")
+            assert not is_running(process)
+            with pytest.raises(Refusal, match="stopped by ann"):
+                await given(made, "a")
+            with pytest.raises(Refusal, match="cannot judge now: the service was stopped"):
+                await sieve_.judge("another text", {})
+            assert sieve_._worker.pid is None
+            await made.keeper.release("ann", "the drill is over")
+            while not made.keeper.ready:
+                await asyncio.sleep(0.01)
+            assert len(await given(made, "a", max_tokens=1)) == 1 and sieve_._worker.pid != process
 
     run(test)

@@ -13,6 +13,7 @@ from annotated_types import Interval
 
 from basestone.core.contracts import Draw, Transform
 from basestone.core.registry import Fraction
+from basestone.core.waves import held_samples, recorded
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -66,14 +67,9 @@ def add_noise(
 SPEECH_TRANSFORMS: dict[str, Callable[..., Transform]] = {"speed": speed, "add_noise": add_noise}
 
 
-def held(waves: Tensor) -> Tensor:
-    """N×T booleans: up to each recording's last sample that is not 0."""
-    return (waves != 0).flip(1).cumsum(1).flip(1) > 0
-
-
 def mixed(waves: Tensor, noise: Tensor, snr: Tensor) -> Tensor:
     """N×T recordings with N×T noise at N ratios in dB, by mean power over what each recording holds; 0 behind it."""
-    inside = held(waves)
+    inside = recorded(waves)
     noise = noise * inside
     powers = [part.square().sum(1) for part in (waves, noise)]
     gain = (powers[0] / (powers[1] * 10 ** (snr / 10)).clamp(min=1e-20)).sqrt()
@@ -110,4 +106,4 @@ def played(waves: Tensor, factors: Tensor) -> Tensor:
         window = torch.cos(torch.pi * away / TAPS).square()
         weight = cutoff * torch.sinc(cutoff * away) * window
         total += weight * wide.gather(1, (place + reach).clamp(0, wide.shape[1] - 1))
-    return total * (at <= held(waves).sum(1)[:, None] - 1)
+    return total * (at <= held_samples(waves)[:, None] - 1)

@@ -1,4 +1,4 @@
-"""Log-mel spectrograms on tensors, and what a model must know of waveforms: where each one ends.
+"""Log-mel spectrograms on tensors, and which parts of a batch of waveforms hold a recording.
 
 N recordings, T samples padded behind with zeros, M mel bands, F frames. The filters are Slaney's (Auditory Toolbox
 1998: linear below 1 kHz, logarithmic above, each triangle of area one), as librosa's are by default; a test compares
@@ -14,18 +14,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from basestone.core.waves import held_samples
+
 LINEAR_HZ = 200 / 3  # of one mel below ``BREAK_HZ``
 BREAK_HZ = 1_000.0
 LOG_STEP = math.log(6.4) / 27  # of one mel above it
-
-
-def held_samples(waves: Tensor) -> Tensor:
-    """N int64: samples up to the last one that is not 0, at least 1; all of them where there are only shapes."""
-    samples = waves.shape[1]
-    if waves.is_meta:
-        return torch.full((len(waves),), samples, device="meta")
-    place = torch.arange(1, samples + 1, device=waves.device)
-    return ((waves != 0) * place).amax(1).clamp(min=1)
 
 
 def held_places(waves: Tensor, places: int) -> Tensor:

@@ -13,7 +13,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.utils import parametrize
 
-from basestone.models.own.log_mel import held_places, held_samples, mel_filters
+from basestone.core.waves import held_samples
+from basestone.models.own.log_mel import held_places, mel_filters
 from basestone.models.own.masked import inside
 from basestone.models.own.speech_net import silenced
 from basestone.models.own.text_model import pooled

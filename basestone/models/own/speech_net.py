@@ -12,7 +12,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from basestone.models.own.log_mel import LogMel, held_samples, levelled
+from basestone.core.waves import held_samples
+from basestone.models.own.log_mel import LogMel, levelled
 from basestone.models.own.masked import BothWays
 
 CERTAIN = 1e4  # a logit beside which no other counts

@@ -15,7 +15,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from basestone.core.utterance import Taught
-from basestone.models.own.log_mel import LogMel, held_samples, levelled
+from basestone.core.waves import held_samples
+from basestone.models.own.log_mel import LogMel, levelled
 from basestone.models.own.masked import BothWays, MaskedConv, inside
 from basestone.models.own.tacotron_decoder import Decoder, Said
 

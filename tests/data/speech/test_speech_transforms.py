@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from basestone.core.contracts import Draw
-from basestone.data.speech.transforms import add_noise, coloured, held, mixed, played, speed
+from basestone.core.waves import held_samples, recorded
+from basestone.data.speech.transforms import add_noise, coloured, mixed, played, speed
 
 RATE = 8_000
 
@@ -19,11 +20,6 @@ def tone(hz, samples=RATE, padding=0):
 
 def draw(n, seed=0):
     return Draw(generator=torch.Generator().manual_seed(seed), epoch=0, positions=torch.arange(n))
-
-
-def test_a_recording_is_held_up_to_its_last_sample_that_is_not_zero():
-    waves = torch.tensor([[0.0, 1.0, 0.0, 2.0, 0.0], [1.0, 0.0, 0.0, 0.0, 0.0]])
-    assert held(waves).tolist() == [[True, True, True, True, False], [True, False, False, False, False]]
 
 
 @pytest.mark.parametrize("factor", [0.8, 1.0, 1.1, 1.25])
@@ -39,7 +35,7 @@ def test_a_tone_played_at_a_speed_is_that_tone_times_the_factor(factor):
 def test_each_recording_has_its_own_speed_and_its_own_end():
     waves = torch.stack([tone(200), tone(200, RATE // 2, RATE // 2)])
     found = played(waves, torch.tensor([1.25, 0.8]))
-    ends = held(found).sum(1).tolist()
+    ends = held_samples(found).tolist()
     assert ends == pytest.approx([RATE / 1.25, RATE / 2 / 0.8], abs=2)
 
 
@@ -51,10 +47,10 @@ def test_a_faster_recording_does_not_fold_back():
 
 def test_speed_is_uniform_in_its_logarithm_and_leaves_some_alone():
     waves = tone(100, 800, 800).repeat(400, 1)
-    ends = held(speed(slowest=0.8, fastest=1.25)(waves, draw(400))).sum(1).double() / 800
+    ends = held_samples(speed(slowest=0.8, fastest=1.25)(waves, draw(400))).double() / 800
     assert ends.min() >= 0.79 and ends.max() <= 1.26
     assert ends.log().mean() == pytest.approx(0, abs=0.02)  # log 0.8 = −log 1.25
-    few = held(speed(probability=0.25)(waves, draw(400))).sum(1)
+    few = held_samples(speed(probability=0.25)(waves, draw(400)))
     assert 0.65 < ((few - 800).abs() <= 1).double().mean() < 0.85
 
 
@@ -64,7 +60,7 @@ def test_noise_is_mixed_at_the_ratio_asked_for():
     found = mixed(waves, noise, torch.tensor([10.0, 0.0]))
     added = found - waves
     for row, snr in ((0, 10.0), (1, 0.0)):
-        inside = held(waves)[row]
+        inside = recorded(waves)[row]
         ratio = waves[row][inside].square().mean() / added[row][inside].square().mean()
         assert 10 * float(ratio.log10()) == pytest.approx(snr, abs=1e-3)
     assert not found[0, 4_000:].any()

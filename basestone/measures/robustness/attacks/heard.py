@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from torch import Tensor
 
 from basestone.core.ball import Ball
-from basestone.core.waves import inside, to_pixels, to_waves
+from basestone.core.waves import recorded, to_pixels, to_waves
 from basestone.measures.robustness.attacks.victim import Victim
 from basestone.measures.subject import Subject
 
@@ -20,7 +20,7 @@ class HeardVictim(Victim):
     ) -> None:
         """``waves``: N×T in −1 to 1, zeros behind each; nothing runs yet."""
         super().__init__(subject, to_pixels(waves), labels, index, ball=ball, seed=seed)
-        self.waves, self.inside = waves, inside(waves)
+        self.waves, self.inside = waves, recorded(waves)
 
     def shown(self, images: Tensor, rows: Tensor) -> Tensor:
         """See ``Victim``; N×T."""
