@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     import openvino
 
 MODULE = "module:"  # before the name of a module, in a name of the tensor that it puts out
-OPERATOR = re.compile(r"OpOverload\(op='\w+\.(\w+)'")
+OPERATOR = re.compile(r"(?:OpOverload\(op='\w+|\baten)\.(\w+)")  # as the exporters to ONNX and to OpenVINO name one
 
 
 def trace(model: nn.Module, example: Example, longest: int | None = None) -> ExportedProgram:
@@ -82,8 +82,7 @@ def to_openvino(program: ExportedProgram, path: Path) -> Path:
             made = openvino.convert_model(decoder)
     except Exception as error:
         raise UsageError(_unsupported(program, error, "OpenVINO")) from error
-    free = {node.name: _free(node.meta["val"].shape) for node in program.graph.nodes if node.name in _inputs(program)}
-    made.reshape({port: free[name] for port in made.inputs for name in port.names if name in free})
+    made.reshape(dict(zip(made.inputs, _input_shapes(program), strict=True)))
     _name_outputs(made, decoder.pt_module.graph)
     openvino.save_model(made, path, compress_to_fp16=False)
     return path
@@ -104,13 +103,11 @@ def _name_outputs(model: openvino.Model, graph: torch.fx.Graph) -> None:
             port.add_names({MODULE + module})
 
 
-def _inputs(program: ExportedProgram) -> tuple[str, ...]:
-    return program.graph_signature.user_inputs
-
-
-def _free(shape: torch.Size) -> list[int]:
-    """As OpenVINO writes it: −1 for what may be of any size."""
-    return [size if isinstance(size, int) else -1 for size in shape]
+def _input_shapes(program: ExportedProgram) -> list[list[int]]:
+    """Of every input, −1 for what may be of any size."""
+    shapes = {node.name: node.meta["val"].shape for node in program.graph.nodes if node.op == "placeholder"}
+    inputs = [str(name) for name in program.graph_signature.user_inputs]
+    return [[size if isinstance(size, int) else -1 for size in shapes[name]] for name in inputs]
 
 
 def traced_openvino(model: nn.Module, example: Example) -> openvino.Model:
