@@ -135,8 +135,7 @@ def ours(model: nn.Module, batch: Callable[[int], torch.Tensor], folder: Path) -
     ir = to_openvino(program, folder / "fp32.xml")
     given = Given(
         model=model,
-        onnx=onnx,
-        ir=ir,
+        exports={"onnxruntime": onnx, "openvino": ir},
         batches=lambda count: [[batch(1).numpy()] for _ in range(count)],
         score=lambda _: 1.0,
         train=lambda _: None,

@@ -13,7 +13,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
@@ -90,17 +90,21 @@ def to_openvino(program: ExportedProgram, path: Path) -> Path:
 
 def module_outputs(model: openvino.Model) -> dict[str, str]:
     """Module → a name of the tensor that it puts out, of those that optimisation or quantization left."""
-    names = [name for node in model.get_ordered_ops() for port in node.outputs() for name in port.names]
-    return {name.removeprefix(MODULE): name for name in names if name.startswith(MODULE)}
+    return {name.removeprefix(MODULE): name for name in _tensors(model) if name.startswith(MODULE)}
 
 
 def _name_outputs(model: openvino.Model, graph: torch.fx.Graph) -> None:
     """Gives the last tensor that each module computes a name of that module's."""
     last = {module: node.name for node in graph.nodes for module in _modules_of(node)}
-    ports = {name: port for node in model.get_ordered_ops() for port in node.outputs() for name in port.names}
+    tensors = _tensors(model)
     for module, node in last.items():
-        if (port := ports.get(f"{node}:0")) is not None:
-            port.add_names({MODULE + module})
+        if (tensor := tensors.get(f"{node}:0")) is not None:
+            tensor.add_names({MODULE + module})
+
+
+def _tensors(model: openvino.Model) -> dict[str, Any]:
+    """Every tensor by each of its names, as the output that it is."""
+    return {name: port for node in model.get_ordered_ops() for port in node.outputs() for name in port.names}
 
 
 def _input_shapes(program: ExportedProgram) -> list[list[int]]:

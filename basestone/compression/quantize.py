@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol
@@ -38,14 +38,13 @@ Batch = Sequence[NDArray[Any]]  # the model's inputs, one sample
 class Given:
     """What there is to quantize with.
 
-    ``onnx`` and ``ir``: the float32 exports of ``model`` for ONNX Runtime and for OpenVINO; ``batches``: the wanted
-    number of training samples, one a batch; ``score``: accuracy of a predictor, 0–1; ``train``: trains a module as the
-    recipe says; ``seed`` for what is drawn.
+    ``exports``: back end → the float32 export of ``model`` that it reads; ``batches``: the wanted number of training
+    samples, one a batch; ``score``: accuracy of a predictor, 0–1; ``train``: trains a module as the recipe says;
+    ``seed`` for what is drawn.
     """
 
     model: nn.Module
-    onnx: Path
-    ir: Path
+    exports: Mapping[str, Path]
     batches: Callable[[int], list[list[NDArray[Any]]]]
     score: Callable[[Predictor], float]
     train: Callable[[nn.Module], object]
@@ -76,8 +75,8 @@ class PostTraining:
             generator = np.random.default_rng(given.seed)
             batches = [[LOUD * generator.standard_normal(x.shape, np.float32) for x in batch] for batch in batches]
         if backend == "onnxruntime":
-            return to_qdq(given.onnx, path, batches)
-        source, options = read_openvino(given.ir), self._options(given.model)
+            return to_qdq(given.exports[backend], path, batches)
+        source, options = read_openvino(given.exports[backend]), self._options(given.model)
         with quiet():
             nncf = quiet_nncf()
             data = nncf.Dataset(batches, list)
@@ -153,7 +152,7 @@ class WeightsOnly:
             options = (
                 {"mode": modes.INT8_ASYM} if self.bits == 8 else {"mode": modes.INT4_SYM, "group_size": self.group_size}
             )
-            made = nncf.compress_weights(read_openvino(given.ir), **options)
+            made = nncf.compress_weights(read_openvino(given.exports[backend]), **options)
         return _saved(made, path)
 
 

@@ -18,6 +18,13 @@ if TYPE_CHECKING:
     from basestone.lifecycle.compress import Bench
 
 REPLAYED = 64
+EXPORTS = {  # what a back end reads in each arithmetic, by the kind of file
+    ("onnxruntime", "fp32"): "onnx",
+    ("onnxruntime", "int8"): "onnxruntime-int8",
+    ("openvino", "fp32"): "openvino",
+    ("openvino", "bf16"): "openvino",
+    ("openvino", "int8"): "openvino-int8",
+}
 DIVERGED = 0.3  # relative error of a layer's output from which a quantized layer is named
 
 
@@ -91,8 +98,11 @@ def _quantize(bench: Bench, model: nn.Module, files: Files) -> None:
     quantizer = QUANTIZERS.build(bench.section.quantize)
     given = Given(
         model=model,
-        onnx=files.made["onnx"],
-        ir=files.made.get("openvino", files.made["onnx"]),
+        exports={
+            backend: files.made[kind]
+            for (backend, precision), kind in EXPORTS.items()
+            if precision == "fp32" and kind in files.made
+        },
         batches=lambda count: _batches(bench, count),
         score=lambda predictor: _accuracy(bench, predictor),
         train=lambda module: train_on(bench, module),
@@ -155,16 +165,9 @@ def _variants(bench: Bench, files: Files) -> list[Variant]:
     from basestone.compression.runtime import Variant
 
     assert bench.section.deploy is not None
-    kinds = {
-        ("onnxruntime", "fp32"): "onnx",
-        ("onnxruntime", "int8"): "onnxruntime-int8",
-        ("openvino", "fp32"): "openvino",
-        ("openvino", "bf16"): "openvino",
-        ("openvino", "int8"): "openvino-int8",
-    }
 
     def file(backend: str, precision: str) -> str | None:
-        path = files.made.get(kinds.get((backend, precision), ""))
+        path = files.made.get(EXPORTS.get((backend, precision), ""))
         return None if path is None else path.relative_to(bench.folder).as_posix()
 
     return [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import takewhile
 
 from basestone.core.errors import Fault, did_you_mean
 from basestone.data.detection.transforms import MOVES_BOXES
@@ -105,7 +106,7 @@ def architecture(recipe: Recipe, name: str) -> str | None:
     stage = recipe.stages.get(name)
     if (model := getattr(stage, "model", None)) is not None:
         return model.kind
-    earlier = [] if stage is None else list(recipe.stages)[: list(recipe.stages).index(name)]
+    earlier = list(takewhile(lambda key: key != name, recipe.stages))
     left = [key for key in earlier if recipe.stages[key].kind in LEAVES_MODEL]
     parent = getattr(stage, "parent", None) or (left[-1] if left else None)
     return architecture(recipe, parent) if parent in earlier else None

@@ -129,8 +129,7 @@ def given(net, files, score=lambda _: 1.0):
     batches = [[generator.standard_normal((1, 3, 8, 8), np.float32)] for _ in range(40)]
     return Given(
         model=net,
-        onnx=files["onnx"],
-        ir=files["openvino"],
+        exports={"onnxruntime": files["onnx"], "openvino": files["openvino"]},
         batches=lambda count: batches[:count],
         score=score,
         train=lambda _: None,
